@@ -1,0 +1,75 @@
+#include "client/cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <map>
+
+#include "client/cli/commands.h"
+
+namespace fintag::client {
+namespace {
+
+constexpr char kExamples[] = R"(Examples:
+  fintag models import base --from ./bert-base-cased
+  fintag datasets upload filings --train train.conll --validation dev.conll
+  fintag jobs submit --dataset filings --base base --model tagger --watch
+  fintag tag --model tagger "Acme Corp. borrowed from Silicon Valley Bank."
+
+Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.)";
+
+}  // namespace
+
+std::unique_ptr<CLI::App> BuildCommandLine(Session& session) {
+  auto root =
+      std::make_unique<CLI::App>("Fine-tunes encoders to tag financial entities, and tags text with them.", "fintag");
+  root->set_version_flag("--version", std::string("fintag ") + FINTAG_VERSION);
+  root->set_help_flag("-h,--help", "Print this help and exit");
+  root->footer(kExamples);
+  // Lets the global options stand behind the command too.
+  root->fallthrough();
+  root->require_subcommand(1);
+
+  root->add_option("--server", session.server, "Where fintagd listens, HOST:PORT")
+      ->envname("FINTAG_SERVER")
+      ->default_str("localhost:50051")
+      ->type_name("HOST:PORT");
+  root->add_flag("--json", session.json, "Print one JSON document and nothing else");
+  root->add_option("--timeout", session.timeout_seconds, "Give up after this time (default 30; transfers 600)")
+      ->check(CLI::Range(0.001, 1e9).description(""))
+      ->type_name("SECONDS");
+  const std::map<std::string, ColorChoice> choices = {
+      {"auto", ColorChoice::kAuto}, {"always", ColorChoice::kAlways}, {"never", ColorChoice::kNever}};
+  root->add_option_function<std::string>(
+          "--color", [&session, choices](const std::string& name) { session.color = choices.at(name); },
+          "When to use colours (default auto; NO_COLOR is honoured)")
+      ->check(CLI::IsMember({"auto", "always", "never"}));
+
+  AddDatasetsCommand(*root, session);
+  AddModelsCommand(*root, session);
+  AddJobsCommand(*root, session);
+  AddTagCommand(*root, session);
+  AddCompletionCommand(*root, session);
+  return root;
+}
+
+int RunCommandLine(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
+  Session session(out, err);
+  session.server = "localhost:50051";
+  const std::unique_ptr<CLI::App> root = BuildCommandLine(session);
+  try {
+    root->parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return root->exit(error, out, err) == 0 ? kDone : kWrongUsage;
+  }
+  if (absl::StatusOr<Client> client = session.Connect(); !client.ok()) {
+    return session.Misused(std::string(client.status().message()));
+  }
+  const int status = session.action();
+  out << std::flush;
+  if (!out) {
+    err << "error: the output cannot be written" << std::endl;
+    return kFailed;
+  }
+  return status;
+}
+
+}  // namespace fintag::client

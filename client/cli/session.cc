@@ -1,0 +1,129 @@
+#include "client/cli/session.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/display_width.h"
+#include "client/cli/figures.h"
+#include "client/cli/progress_bar.h"
+
+namespace fintag::client {
+namespace {
+
+constexpr int64_t kWorthABar = 4 << 20;
+constexpr absl::Duration kBetweenRetryNotes = absl::Seconds(5);
+
+std::string CodeName(const absl::Status& status) { return absl::StatusCodeToString(status.code()); }
+
+// Why the channel could not reach the server, in a few words.
+std::string ConnectionReason(const std::string& message) {
+  for (const char* known : {"Connection refused", "Connection reset", "Connection timed out", "No route to host",
+                            "Network is unreachable", "No such file or directory", "Permission denied"}) {
+    if (message.find(known) != std::string::npos) return known;
+  }
+  if (message.find("DNS") != std::string::npos || message.find("Domain name") != std::string::npos) {
+    return "the host name is not known";
+  }
+  if (message.find("Socket closed") != std::string::npos) return "the server closed the connection";
+  return Printable(message);
+}
+
+std::string ErrorHead(const absl::Status& status, const std::string& server) {
+  if (IsConnectionTrouble(status)) {
+    return absl::StrCat("cannot reach a server at ", server, " (", ConnectionReason(std::string(status.message())),
+                        "): is fintagd running there? Name another address with --server HOST:PORT or FINTAG_SERVER.");
+  }
+  if (absl::IsDeadlineExceeded(status)) {
+    return absl::StrCat("no answer from ", server, " in time: try again, or allow more with --timeout SECONDS");
+  }
+  const std::string message = Printable(std::string(status.message()));
+  return message.empty() ? CodeName(status) : message;
+}
+
+}  // namespace
+
+std::string ErrorText(const absl::Status& status, const std::string& server, const FieldWords& words) {
+  const std::vector<FieldViolation> violations = FieldViolations(status);
+  if (violations.empty()) return ErrorHead(status, server);
+  std::string text = "the request was refused";
+  for (const FieldViolation& violation : violations) {
+    const std::string field = words ? words(violation.field) : violation.field;
+    text += absl::StrCat("\n  ", Printable(field), ": ", Printable(violation.reason));
+  }
+  return text;
+}
+
+Json ErrorJson(const absl::Status& status, const std::string& server, const FieldWords& words) {
+  Json error = {{"code", CodeName(status)}, {"message", ErrorHead(status, server)}};
+  for (const FieldViolation& violation : FieldViolations(status)) {
+    error["violations"].push_back(
+        {{"field", words ? words(violation.field) : violation.field}, {"reason", violation.reason}});
+  }
+  return {{"error", std::move(error)}};
+}
+
+absl::StatusOr<Client> Session::Connect() const {
+  Options options;
+  options.server = server;
+  if (timeout_seconds > 0) {
+    options.timeout = absl::Seconds(timeout_seconds);
+    options.transfer_timeout = options.timeout;
+    options.reconnect_for = options.timeout;
+    options.retry_for = std::min(options.retry_for, options.timeout);
+  }
+  if (!json) {
+    options.on_retry = [this, told = absl::InfinitePast()](const absl::Status& reason, absl::Duration) mutable {
+      const absl::Time now = absl::Now();
+      if (now - told < kBetweenRetryNotes) return;
+      told = now;
+      Note(IsConnectionTrouble(reason) ? absl::StrCat("no answer from ", server, ", trying again ...")
+                                       : absl::StrCat(std::string(reason.message()), ", trying again ..."));
+    };
+  }
+  return Client::Connect(options);
+}
+
+int Session::PrintJson(const Json& document) const { return Print(JsonText(document) + "\n"); }
+
+int Session::Print(const std::string& text) const {
+  out_ << text << std::flush;
+  return kDone;
+}
+
+int Session::Fail(const absl::Status& status, const FieldWords& words) const {
+  if (json) {
+    Print(JsonText(ErrorJson(status, server, words), -1) + "\n");
+  } else {
+    out_ << std::flush;
+    err_ << err().Paint(Style::kRed, "error:") << " " << ErrorText(status, server, words) << std::endl;
+  }
+  return kFailed;
+}
+
+int Session::Misused(const std::string& message) const {
+  err_ << err().Paint(Style::kRed, "error:") << " " << message << "\nRun with --help for more information."
+       << std::endl;
+  return kWrongUsage;
+}
+
+void Session::Note(const std::string& text) const {
+  const Terminal terminal = err();
+  // A progress bar may stand on this line; it is drawn again.
+  err_ << (terminal.interactive() ? "\r\x1b[K" : "") << terminal.Paint(Style::kDim, Printable(text)) << std::endl;
+}
+
+TransferProgress TransferBar(const Session& session, LiveLine& line, const Terminal& terminal,
+                             const std::string& label) {
+  if (session.json || !terminal.interactive()) return nullptr;
+  return [&line, &terminal, label, shown = absl::InfinitePast()](int64_t done, int64_t total) mutable {
+    const absl::Time now = absl::Now();
+    if (total < kWorthABar || now - shown < absl::Milliseconds(50)) return;
+    shown = now;
+    const ProgressBar bar{label,
+                          static_cast<double>(done) / static_cast<double>(total),
+                          {absl::StrCat(SizeText(done), " of ", SizeText(total))}};
+    line.Draw(bar.Text(terminal));
+  };
+}
+
+}  // namespace fintag::client

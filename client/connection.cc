@@ -1,0 +1,165 @@
+#include "client/connection.h"
+
+#include <google/rpc/error_details.pb.h>
+#include <google/rpc/status.pb.h>
+
+#include <algorithm>
+#include <random>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+namespace fintag::client {
+namespace {
+
+constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
+constexpr char kConnectionUrl[] = "fintag.client/connection";
+// Answers with every word's tag are some ten times the text.
+constexpr int kLargestAnswerBytes = 256 << 20;
+
+bool IsLoopback(const std::string& address) {
+  return address.rfind("localhost:", 0) == 0 || address.rfind("127.", 0) == 0 || address.rfind("[::1]:", 0) == 0 ||
+         address.rfind("unix:", 0) == 0;
+}
+
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kLargestAnswerBytes);
+  // Retries are ours, so the channel must be ready to connect again at each.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
+  // Finds out about a peer that vanished during a long watch; servers allow a ping every five minutes.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 330'000);
+  arguments.SetUserAgentPrefix("fintag-client");
+  if (IsLoopback(address)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+bool MayRepeat(const absl::Status& status, Repeat repeat) {
+  if (repeat == Repeat::kNever) return false;
+  return absl::IsUnavailable(status) || (repeat == Repeat::kFull && absl::IsResourceExhausted(status));
+}
+
+}  // namespace
+
+absl::Status FromGrpc(const grpc::Status& status) {
+  if (status.ok()) return absl::OkStatus();
+  absl::Status result(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+  // The server says why in details, always; the channel has none.
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE && status.error_details().empty()) {
+    result.SetPayload(kConnectionUrl, absl::Cord());
+  }
+  google::rpc::Status details;
+  if (!details.ParseFromString(status.error_details())) return result;
+  for (const google::protobuf::Any& any : details.details()) {
+    result.SetPayload(any.type_url(), absl::Cord(any.value()));
+  }
+  return result;
+}
+
+std::vector<FieldViolation> FieldViolations(const absl::Status& status) {
+  std::vector<FieldViolation> violations;
+  const auto payload = status.GetPayload(kBadRequestUrl);
+  google::rpc::BadRequest details;
+  if (!payload.has_value() || !details.ParseFromString(std::string(*payload))) return violations;
+  for (const auto& violation : details.field_violations()) {
+    violations.push_back({violation.field(), violation.description()});
+  }
+  return violations;
+}
+
+bool IsConnectionTrouble(const absl::Status& status) { return status.GetPayload(kConnectionUrl).has_value(); }
+
+bool IsFinal(fintag::v1::JobState state) {
+  return state == fintag::v1::JOB_STATE_CANCELLED || state == fintag::v1::JOB_STATE_SUCCEEDED ||
+         state == fintag::v1::JOB_STATE_FAILED;
+}
+
+std::string FullName(const std::string& collection, const std::string& name) {
+  return name.rfind(collection + "/", 0) == 0 ? name : collection + "/" + name;
+}
+
+std::string IdOf(const std::string& collection, const std::string& name) {
+  return name.rfind(collection + "/", 0) == 0 ? name.substr(collection.size() + 1) : name;
+}
+
+absl::Status CheckAddress(const std::string& address) {
+  if (address.rfind("unix:", 0) == 0 && address.size() > 5) return absl::OkStatus();
+  const size_t colon = address.rfind(':');
+  int port = 0;
+  const bool whole = colon != std::string::npos && colon > 0 && absl::SimpleAtoi(address.substr(colon + 1), &port) &&
+                     port > 0 && port < 65536;
+  const std::string host = whole ? address.substr(0, colon) : "";
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (whole && (bracketed || host.find_first_of(":/ []") == std::string::npos)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("the server's address must be HOST:PORT, such as localhost:50051; it is \"", address, "\""));
+}
+
+absl::Duration Backoff::Next() {
+  thread_local std::minstd_rand random{std::random_device{}()};
+  const absl::Duration delay = base_ * std::uniform_real_distribution<double>(0.8, 1.2)(random);
+  base_ = std::min(base_ * 2, absl::Seconds(2));
+  return delay;
+}
+
+Connection::Connection(const Options& given, const std::shared_ptr<grpc::Channel>& channel)
+    : options(given),
+      datasets(fintag::v1::DatasetService::NewStub(channel)),
+      models(fintag::v1::ModelService::NewStub(channel)),
+      training(fintag::v1::TrainingService::NewStub(channel)),
+      tagging(fintag::v1::TaggingService::NewStub(channel)) {}
+
+Connection::Connection(const Options& given) : Connection(given, MakeChannel(given.server)) {}
+
+absl::Status Connection::Run(absl::Duration timeout, Repeat repeat,
+                             const std::function<absl::Status(grpc::ClientContext&)>& call) {
+  const absl::Time start = absl::Now();
+  const absl::Time deadline = start + timeout;
+  const absl::Time retry_until = start + std::min(timeout, options.retry_for);
+  Backoff backoff;
+  for (;;) {
+    absl::Status status;
+    {
+      ActiveCall active(*this);
+      active.context.set_deadline(absl::ToChronoTime(deadline));
+      status = call(active.context);
+    }
+    if (status.ok()) return status;
+    if (cancelled()) return absl::CancelledError("interrupted");
+    if (!MayRepeat(status, repeat) || !WaitToRetry(status, backoff, retry_until)) return status;
+  }
+}
+
+bool Connection::WaitToRetry(const absl::Status& reason, Backoff& backoff, absl::Time until) {
+  const absl::Duration delay = backoff.Next();
+  if (absl::Now() + delay >= until) return false;
+  if (options.on_retry) options.on_retry(reason, delay);
+  absl::MutexLock lock(&mutex_);
+  return !mutex_.AwaitWithTimeout(absl::Condition(&cancelled_), delay);
+}
+
+void Connection::CancelAll() {
+  absl::MutexLock lock(&mutex_);
+  cancelled_ = true;
+  for (grpc::ClientContext* context : active_) context->TryCancel();
+}
+
+bool Connection::cancelled() const {
+  absl::MutexLock lock(&mutex_);
+  return cancelled_;
+}
+
+ActiveCall::ActiveCall(Connection& connection) : connection_(connection) {
+  absl::MutexLock lock(&connection_.mutex_);
+  connection_.active_.insert(&context);
+  if (connection_.cancelled_) context.TryCancel();
+}
+
+ActiveCall::~ActiveCall() {
+  absl::MutexLock lock(&connection_.mutex_);
+  connection_.active_.erase(&context);
+}
+
+}  // namespace fintag::client

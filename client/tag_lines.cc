@@ -1,0 +1,207 @@
+// TagLines: an input thread, a writer thread and the caller's thread as reader, with a bounded window of batches
+// between them. What the stream refuses goes through Tag, which waits for a full server; a stream that breaks is
+// opened again and everything unanswered sent again.
+#include <algorithm>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "client/batch_window.h"
+#include "client/client.h"
+#include "client/connection.h"
+#include "client/line_batches.h"
+#include "client/utf8.h"
+
+namespace fintag::client {
+namespace {
+
+using Stream = grpc::ClientReaderWriter<fintag::v1::TagStreamRequest, fintag::v1::TagStreamResponse>;
+using OnLine = std::function<bool(TaggedLine)>;
+
+// Errors that every other line would meet too.
+bool EndsAll(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kUnimplemented:
+    case absl::StatusCode::kCancelled:
+      return true;
+    case absl::StatusCode::kInvalidArgument:
+      return std::string(status.message()).rfind("model:", 0) == 0;
+    default:
+      return IsConnectionTrouble(status);
+  }
+}
+
+absl::StatusOr<fintag::v1::TagResponse> Outcome(fintag::v1::TagStreamResponse& answer) {
+  if (answer.has_response()) return std::move(*answer.mutable_response());
+  if (answer.error().code() == 0) return absl::InternalError("the server answered with neither result nor error");
+  return absl::Status(static_cast<absl::StatusCode>(answer.error().code()), answer.error().message());
+}
+
+}  // namespace
+
+class LineTagging {
+ public:
+  LineTagging(Client client, const std::string& model, const TagLinesOptions& options, const OnLine& on_line)
+      : client_(std::move(client)),
+        connection_(*client_.connection_),
+        model_(FullName("models", model)),
+        options_(options),
+        on_line_(on_line),
+        window_(static_cast<size_t>(std::max(options.batches_in_flight, 1))) {}
+
+  absl::Status Run(LineSource& lines) {
+    std::thread input([&] {
+      LineBatches batches(lines, options_);
+      Batch batch;
+      absl::StatusOr<bool> more = true;
+      while ((more = batches.Next(batch)).ok() && *more && window_.Append(std::move(batch))) {
+      }
+      window_.Close(more.status());
+    });
+    absl::Status status = RunStreams();
+    window_.Abort();
+    lines.Stop();
+    input.join();
+    return status.ok() ? window_.input_status() : status;
+  }
+
+ private:
+  absl::Status RunStreams() {
+    Backoff backoff;
+    absl::Time lost = absl::Now();
+    for (;;) {
+      bool progress = false;
+      const absl::Status status = RunStream(progress);
+      if (status.ok() || connection_.cancelled() || !absl::IsUnavailable(status)) return status;
+      if (progress) {
+        lost = absl::Now();
+        backoff = Backoff();
+      }
+      const absl::Duration patience = std::min(connection_.options.retry_for, connection_.options.timeout);
+      if (!connection_.WaitToRetry(status, backoff, lost + patience)) return status;
+      window_.ResumeSending();
+    }
+  }
+
+  absl::Status RunStream(bool& progress) {
+    ActiveCall active(connection_);
+    const std::unique_ptr<Stream> stream = connection_.tagging->TagStream(&active.context);
+    std::thread writer([&] {
+      while (std::optional<std::vector<std::string>> texts = window_.NextToSend()) {
+        fintag::v1::TagStreamRequest request;
+        request.set_model(model_);
+        *request.mutable_options() = options_.tag;
+        for (std::string& text : *texts) request.add_inputs()->set_text(std::move(text));
+        if (!stream->Write(request)) return;
+      }
+      stream->WritesDone();
+    });
+    bool broken = false;
+    const absl::Status answered = ReadAnswers(*stream, broken, progress);
+    window_.PauseSending();
+    // Nothing sent, nothing to wait for: the server may not even be there.
+    if (!answered.ok() || (!broken && !progress)) active.context.TryCancel();
+    writer.join();
+    if (!broken) {
+      fintag::v1::TagStreamResponse rest;
+      while (stream->Read(&rest)) {
+      }
+      stream->Finish().ok();  // all is answered: how the stream ends matters no more
+      return answered;
+    }
+    const absl::Status status = FromGrpc(stream->Finish());
+    return status.ok() ? absl::UnavailableError("the server closed the stream before all was answered") : status;
+  }
+
+  absl::Status ReadAnswers(Stream& stream, bool& broken, bool& progress) {
+    while (Batch* batch = window_.Front()) {
+      std::vector<absl::StatusOr<fintag::v1::TaggedText>> results;
+      std::string model_version;
+      if (batch->HasLinesToSend()) {
+        fintag::v1::TagStreamResponse answer;
+        if (!stream.Read(&answer)) {
+          broken = true;
+          return absl::OkStatus();
+        }
+        progress = true;
+        results = Results(*batch, answer, model_version);
+      }
+      if (absl::Status status = Deliver(*batch, std::move(results), model_version); !status.ok()) return status;
+      window_.PopFront();
+    }
+    return absl::OkStatus();
+  }
+
+  // One result for each line that was sent.
+  std::vector<absl::StatusOr<fintag::v1::TaggedText>> Results(const Batch& batch, fintag::v1::TagStreamResponse& answer,
+                                                              std::string& model_version) {
+    const std::vector<std::string> texts = batch.TextsToSend();
+    absl::StatusOr<fintag::v1::TagResponse> response = Outcome(answer);
+    if (absl::IsResourceExhausted(response.status()) || absl::IsUnavailable(response.status())) {
+      response = client_.Tag(model_, texts, options_.tag);
+    }
+    std::vector<absl::StatusOr<fintag::v1::TaggedText>> results;
+    if (absl::IsInvalidArgument(response.status()) && texts.size() > 1 && !EndsAll(response.status())) {
+      // One bad line must not take the others with it.
+      for (const std::string& text : texts) {
+        Add(client_.Tag(model_, {text}, options_.tag), 1, model_version, results);
+      }
+    } else {
+      Add(std::move(response), texts.size(), model_version, results);
+    }
+    return results;
+  }
+
+  static void Add(absl::StatusOr<fintag::v1::TagResponse> response, size_t expected, std::string& model_version,
+                  std::vector<absl::StatusOr<fintag::v1::TaggedText>>& results) {
+    if (response.ok() && static_cast<size_t>(response->results_size()) != expected) {
+      response = absl::InternalError(
+          absl::StrCat("the server answered ", response->results_size(), " of ", expected, " texts"));
+    }
+    for (size_t i = 0; i < expected; ++i) {
+      if (response.ok()) {
+        results.emplace_back(std::move(*response->mutable_results(static_cast<int>(i))));
+      } else {
+        results.emplace_back(response.status());
+      }
+    }
+    if (response.ok()) model_version = response->model_version();
+  }
+
+  absl::Status Deliver(Batch& batch, std::vector<absl::StatusOr<fintag::v1::TaggedText>> results,
+                       const std::string& model_version) {
+    size_t next = 0;
+    for (BatchLine& line : batch.lines) {
+      TaggedLine tagged;
+      tagged.number = line.number;
+      tagged.text = std::move(line.text);
+      if (line.sent) {
+        tagged.result = std::move(results[next++]);
+        if (tagged.result.ok()) tagged.model_version = model_version;
+        if (!tagged.result.ok() && EndsAll(tagged.result.status())) return tagged.result.status();
+      } else if (!line.problem.ok()) {
+        tagged.result = line.problem;
+      }
+      if (!on_line_(std::move(tagged))) return absl::CancelledError("no more lines are wanted");
+    }
+    return absl::OkStatus();
+  }
+
+  Client client_;
+  Connection& connection_;
+  const std::string model_;
+  const TagLinesOptions options_;
+  const OnLine& on_line_;
+  BatchWindow window_;
+};
+
+absl::Status Client::TagLines(const std::string& model, LineSource& lines, const TagLinesOptions& options,
+                              const std::function<bool(TaggedLine)>& on_line) {
+  if (FindInvalidUtf8(model).has_value()) return absl::InvalidArgumentError("the model's name is not UTF-8");
+  return LineTagging(*this, model, options, on_line).Run(lines);
+}
+
+}  // namespace fintag::client

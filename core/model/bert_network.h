@@ -1,0 +1,59 @@
+// BERT's encoder and classifier as the paper draws them, over packed tokens.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "core/model/bert_config.h"
+#include "core/model/dropout.h"
+#include "core/model/embeddings.h"
+#include "core/model/layer_norm.h"
+
+namespace fintag {
+
+struct Dense {
+  at::Tensor weight;  // [out, in]
+  at::Tensor bias;    // [out]
+};
+
+struct EncoderLayer {
+  Dense query_key_value;  // [3 * hidden, hidden]: one product instead of three
+  Dense attention_output;
+  LayerNorm attention_norm;
+  Dense intermediate;
+  Dense output;
+  LayerNorm output_norm;
+};
+
+// A batch as the layers take it, all on the CPU. Tokens beyond the last offset belong to no sequence: filling.
+struct TokenRun {
+  at::Tensor ids;        // [tokens], int64
+  at::Tensor positions;  // [tokens], int64: the place in the token's sequence
+  at::Tensor offsets;    // [sequences + 1], int64
+  at::Tensor rows;       // [n], int64: the tokens whose logits are wanted; undefined for all
+};
+
+// Dropout of one training step, or none.
+struct StepDropout {
+  double hidden = 0;
+  double attention = 0;
+  uint64_t seed = 0;
+};
+
+struct BertNetwork {
+  EmbeddingTables embeddings;
+  LayerNorm embedding_norm;
+  std::vector<EncoderLayer> layers;
+  Dense classifier;
+  int64_t heads = 1;
+  Activation activation = Activation::kGelu;
+
+  // [n, tags], on the parameters' device; recorded for autograd where gradients are on. Dropout is where
+  // transformers' BERT has it: after the embeddings' norm, on attention probabilities, after both dense layers that
+  // end a block, before the classifier.
+  at::Tensor Logits(const TokenRun& tokens, const StepDropout& dropout) const;
+};
+
+}  // namespace fintag

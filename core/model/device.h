@@ -1,0 +1,20 @@
+// Where the mathematics runs.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace fintag {
+
+// "auto": CUDA where LibTorch has it and a GPU is there, else the CPU; "cpu"; "cuda" (FAILED_PRECONDITION where there
+// is none). INVALID_ARGUMENT for any other name.
+absl::StatusOr<at::Device> SelectDevice(std::string_view name);
+
+// "cpu" or "cuda:0 (NVIDIA H200)".
+std::string DeviceName(const at::Device& device);
+
+}  // namespace fintag

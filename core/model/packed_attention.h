@@ -1,0 +1,23 @@
+// Self-attention within each sequence of a packed batch (Vaswani et al. 2017, arXiv:1706.03762, section 3.2).
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include "core/model/dropout.h"
+
+namespace fintag {
+
+// For each sequence and head, dropout(softmax(q k^T / sqrt(head size))) v, differentiable in `qkv`.
+// qkv: [tokens, 3 * hidden], queries, keys and values side by side, each with its heads side by side.
+// offsets: [sequences + 1], int64, on the CPU; sequence i is rows offsets[i] to offsets[i + 1]; empty ones are allowed.
+// Rows beyond the last offset belong to no sequence; their result and gradient are 0.
+// Result: [tokens, hidden]. Dropout's row is token * heads + head, its column the key's place in the sequence.
+// On the CPU no work crosses a sequence's border, so a sequence's result does not depend on what else is packed with
+// it, and probabilities are recomputed in the backward pass, not stored.
+at::Tensor PackedAttention(const at::Tensor& qkv, const at::Tensor& offsets, int64_t heads, const Dropout& dropout);
+
+// The same by padding and plain LibTorch operations: the one used on other devices, and what the tests compare to.
+at::Tensor PackedAttentionReference(const at::Tensor& qkv, const at::Tensor& offsets, int64_t heads,
+                                    const Dropout& dropout);
+
+}  // namespace fintag

@@ -1,0 +1,180 @@
+// Loops over the rows of a matrix: dropout, layer norm, GELU, column sums, transposition. Included once a processor
+// level, after simd_vector.inl.
+
+void DropoutRows(const float* x, float* y, int64_t begin, int64_t end, int64_t columns, const DropoutBits& dropout) {
+  for (int64_t row = begin; row < end; ++row) {
+    const uint32_t key = DropoutRow(dropout, static_cast<uint32_t>(row));
+    for (int64_t c = 0; c < columns; c += kLanes) {
+      const int64_t n = Lanes(columns - c);
+      Store(y + row * columns + c, Load(x + row * columns + c, n) * DropoutFactors(dropout, key, c), n);
+    }
+  }
+}
+
+void LayerNormForwardRows(const LayerNormForward& norm, int64_t begin, int64_t end) {
+  const int64_t columns = norm.columns;
+  for (int64_t row = begin; row < end; ++row) {
+    const float* x = norm.x + row * columns;
+    const float* residual = norm.residual ? norm.residual + row * columns : nullptr;
+    float* y = norm.y + row * columns;
+    float* normalized = norm.normalized ? norm.normalized + row * columns : y;
+    const uint32_t key = DropoutRow(norm.dropout, static_cast<uint32_t>(row));
+
+    F sum = {};
+    for (int64_t c = 0; c < columns; c += kLanes) {
+      const int64_t n = Lanes(columns - c);
+      F value = Load(x + c, n);
+      if (norm.dropout.threshold) value *= DropoutFactors(norm.dropout, key, c);
+      if (residual) value += Load(residual + c, n);
+      Store(normalized + c, value, n);
+      sum += value;
+    }
+    const float mean = Sum(sum) / static_cast<float>(columns);
+    F squares = {};
+    for (int64_t c = 0; c < columns; c += kLanes) {
+      const int64_t n = Lanes(columns - c);
+      const F distance = Head(Load(normalized + c, n) - mean, n, 0);
+      squares += distance * distance;
+    }
+    const float rstd = 1.0f / __builtin_sqrtf(Sum(squares) / static_cast<float>(columns) + norm.epsilon);
+    for (int64_t c = 0; c < columns; c += kLanes) {
+      const int64_t n = Lanes(columns - c);
+      const F value = (Load(normalized + c, n) - mean) * rstd;
+      if (norm.normalized) Store(normalized + c, value, n);
+      Store(y + c, value * Load(norm.weight + c, n) + Load(norm.bias + c, n), n);
+    }
+    if (norm.rstd) norm.rstd[row] = rstd;
+  }
+}
+
+void LayerNormBackwardRows(const LayerNormBackward& norm, int64_t begin, int64_t end, float* dweight, float* dbias) {
+  const int64_t columns = norm.columns;
+  for (int64_t row = begin; row < end; ++row) {
+    const float* dy = norm.dy + row * columns;
+    const float* normalized = norm.normalized + row * columns;
+    F sum = {};
+    F product_sum = {};
+    for (int64_t c = 0; c < columns; c += kLanes) {
+      const int64_t n = Lanes(columns - c);
+      const F gradient = Load(dy + c, n);
+      const F value = Load(normalized + c, n);
+      const F scaled = gradient * Load(norm.weight + c, n);
+      sum += scaled;
+      product_sum += scaled * value;
+      Store(dweight + c, Load(dweight + c, n) + gradient * value, n);
+      Store(dbias + c, Load(dbias + c, n) + gradient, n);
+    }
+    const float mean = Sum(sum) / static_cast<float>(columns);
+    const float product_mean = Sum(product_sum) / static_cast<float>(columns);
+    const float rstd = norm.rstd[row];
+    const uint32_t key = DropoutRow(norm.dropout, static_cast<uint32_t>(row));
+    for (int64_t c = 0; c < columns; c += kLanes) {
+      const int64_t n = Lanes(columns - c);
+      F gradient = Load(dy + c, n) * Load(norm.weight + c, n);
+      gradient = (gradient - mean - Load(normalized + c, n) * product_mean) * rstd;
+      if (norm.dresidual) Store(norm.dresidual + row * columns + c, gradient, n);
+      if (norm.dropout.threshold) gradient *= DropoutFactors(norm.dropout, key, c);
+      Store(norm.dx + row * columns + c, gradient, n);
+    }
+  }
+}
+
+void GeluForward(const float* x, float* y, int64_t count) {
+  for (int64_t i = 0; i < count; i += kLanes) {
+    const int64_t n = Lanes(count - i);
+    const F value = Load(x + i, n);
+    F gauss;
+    Store(y + i, value * NormalCdf(value, &gauss), n);
+  }
+}
+
+void GeluBackward(const float* dy, const float* x, float* dx, int64_t count) {
+  constexpr float kDensity = 0.39894228040143268f;  // 1 / sqrt(2 pi)
+  for (int64_t i = 0; i < count; i += kLanes) {
+    const int64_t n = Lanes(count - i);
+    const F value = Load(x + i, n);
+    F gauss;
+    const F cdf = NormalCdf(value, &gauss);
+    Store(dx + i, Load(dy + i, n) * (cdf + value * kDensity * gauss), n);
+  }
+}
+
+void ColumnSums(const float* x, int64_t rows, int64_t columns, int64_t begin, int64_t end, float* sums) {
+  int64_t c = begin;
+  for (; c + 4 * kLanes <= end; c += 4 * kLanes) {
+    F sum[4] = {};
+    for (int64_t row = 0; row < rows; ++row) {
+      const float* p = x + row * columns + c;
+      for (int i = 0; i < 4; ++i) sum[i] += Load(p + i * kLanes);
+    }
+    for (int i = 0; i < 4; ++i) Store(sums + c + i * kLanes, sum[i]);
+  }
+  for (; c < end; c += kLanes) {
+    const int64_t n = Lanes(end - c);
+    F sum = {};
+    for (int64_t row = 0; row < rows; ++row) sum += Load(x + row * columns + c, n);
+    Store(sums + c, sum, n);
+  }
+}
+
+#ifdef __clang__
+FINTAG_INLINE void TransposeSquare(const float* x, int64_t x_stride, float* y, int64_t y_stride) {
+  for (int64_t r = 0; r < kLanes; ++r) {
+    for (int64_t c = 0; c < kLanes; ++c) y[c * y_stride + r] = x[r * x_stride + c];
+  }
+}
+#else
+// One square of kLanes by kLanes, by log2(kLanes) rounds of interleaving its rows' halves.
+FINTAG_INLINE void TransposeSquare(const float* x, int64_t x_stride, float* y, int64_t y_stride) {
+  F a[kLanes];
+  F b[kLanes];
+  for (int64_t i = 0; i < kLanes; ++i) a[i] = Load(x + i * x_stride);
+  I low;
+  I high;
+  for (int32_t i = 0; i < kLanes; ++i) {
+    low[i] = i / 2 + (i % 2 ? static_cast<int32_t>(kLanes) : 0);
+    high[i] = low[i] + static_cast<int32_t>(kLanes / 2);
+  }
+  F* from = a;
+  F* to = b;
+  for (int64_t round = 1; round < kLanes; round *= 2) {
+    for (int64_t i = 0; i < kLanes / 2; ++i) {
+      to[2 * i] = __builtin_shuffle(from[i], from[i + kLanes / 2], low);
+      to[2 * i + 1] = __builtin_shuffle(from[i], from[i + kLanes / 2], high);
+    }
+    F* swap = from;
+    from = to;
+    to = swap;
+  }
+  for (int64_t i = 0; i < kLanes; ++i) Store(y + i * y_stride, from[i]);
+}
+#endif
+
+// y[c, r] = x[r, c] for `rows` rows and columns begin to end.
+FINTAG_INLINE void TransposeStrided(const float* x, int64_t x_stride, float* y, int64_t y_stride, int64_t rows,
+                                    int64_t begin, int64_t end) {
+  const int64_t square_rows = rows / kLanes * kLanes;
+  int64_t c = begin;
+  for (; c + kLanes <= end; c += kLanes) {
+    for (int64_t r = 0; r < square_rows; r += kLanes) {
+      TransposeSquare(x + r * x_stride + c, x_stride, y + c * y_stride + r, y_stride);
+    }
+    for (int64_t r = square_rows; r < rows; ++r) {
+      for (int64_t i = 0; i < kLanes; ++i) y[(c + i) * y_stride + r] = x[r * x_stride + c + i];
+    }
+  }
+  for (; c < end; ++c) {
+    for (int64_t r = 0; r < rows; ++r) y[c * y_stride + r] = x[r * x_stride + c];
+  }
+}
+
+void TransposeColumns(const float* x, float* y, int64_t rows, int64_t columns, int64_t begin, int64_t end) {
+  TransposeStrided(x, columns, y, rows, rows, begin, end);
+}
+
+void Add(const float* x, float* y, int64_t count) {
+  for (int64_t i = 0; i < count; i += kLanes) {
+    const int64_t n = Lanes(count - i);
+    Store(y + i, Load(y + i, n) + Load(x + i, n), n);
+  }
+}

@@ -1,0 +1,119 @@
+// Vectors of floats as wide as the processor level has them, by GCC's vector extension. Included once a level, inside
+// that level's namespace and target pragma, with FINTAG_VECTOR_BYTES defined.
+
+typedef float F __attribute__((vector_size(FINTAG_VECTOR_BYTES)));
+typedef int32_t I __attribute__((vector_size(FINTAG_VECTOR_BYTES)));
+typedef uint32_t U __attribute__((vector_size(FINTAG_VECTOR_BYTES)));
+typedef F FUnaligned __attribute__((aligned(4), may_alias));
+
+constexpr int64_t kLanes = FINTAG_VECTOR_BYTES / 4;
+
+FINTAG_INLINE F Load(const float* p) { return *reinterpret_cast<const FUnaligned*>(p); }
+FINTAG_INLINE void Store(float* p, F v) { *reinterpret_cast<FUnaligned*>(p) = v; }
+FINTAG_INLINE F Broadcast(float x) { return x - F{}; }
+FINTAG_INLINE U Broadcast(uint32_t x) { return x - U{}; }
+FINTAG_INLINE int64_t Lanes(int64_t left) { return left < kLanes ? left : kLanes; }
+
+// The first `count` lanes; the others are 0.
+FINTAG_INLINE F Load(const float* p, int64_t count) {
+  if (count == kLanes) return Load(p);
+  float buffer[kLanes] = {};
+  for (int64_t i = 0; i < count; ++i) buffer[i] = p[i];
+  return Load(buffer);
+}
+
+FINTAG_INLINE void Store(float* p, F v, int64_t count) {
+  if (count == kLanes) return Store(p, v);
+  float buffer[kLanes];
+  Store(buffer, v);
+  for (int64_t i = 0; i < count; ++i) p[i] = buffer[i];
+}
+
+FINTAG_INLINE I LaneIndex() {
+  I index;
+  for (int32_t i = 0; i < kLanes; ++i) index[i] = i;
+  return index;
+}
+
+// `v` in the first `count` lanes, `other` beyond.
+FINTAG_INLINE F Head(F v, int64_t count, float other) {
+  if (count == kLanes) return v;
+  return LaneIndex() < (static_cast<int32_t>(count) - I{}) ? v : Broadcast(other);
+}
+
+// Sums in a fixed tree, whatever the width of the caller's loop.
+FINTAG_INLINE float Sum(F v) {
+  float lanes[kLanes];
+  Store(lanes, v);
+  for (int64_t width = kLanes / 2; width > 0; width /= 2) {
+    for (int64_t i = 0; i < width; ++i) lanes[i] += lanes[i + width];
+  }
+  return lanes[0];
+}
+
+FINTAG_INLINE float Maximum(F v) {
+  float lanes[kLanes];
+  Store(lanes, v);
+  float best = lanes[0];
+  for (int64_t i = 1; i < kLanes; ++i) best = lanes[i] > best ? lanes[i] : best;
+  return best;
+}
+
+FINTAG_INLINE F Maximum(F a, F b) { return a > b ? a : b; }
+FINTAG_INLINE F Minimum(F a, F b) { return a < b ? a : b; }
+
+// e^x to 2 units in the last place (Cephes' expf); 0 below -87.
+FINTAG_INLINE F Exp(F x) {
+  const F limited = Minimum(Maximum(x, Broadcast(-87.0f)), Broadcast(88.0f));
+  const F shifted = limited * 1.44269504088896341f + 12582912.0f;  // rounds: the mantissa's low bits are the integer
+  const F n = shifted - 12582912.0f;
+  F r = limited - n * 0.693359375f;
+  r = r + n * 2.12194440e-4f;
+  F p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * (r * r) + r + 1.0f;
+  const I exponent = (reinterpret_cast<I>(shifted) + (127 - 0x4b400000)) << 23;
+  return x < Broadcast(-87.0f) ? F{} : p * reinterpret_cast<F>(exponent);
+}
+
+// The normal distribution's cumulative function, its error below 1.5e-7 (Abramowitz and Stegun 7.1.26), and e^(-x^2/2)
+// that it needs on the way.
+FINTAG_INLINE F NormalCdf(F x, F* gauss) {
+  const F z = (x < F{} ? -x : x) * 0.70710678118654752f;
+  const F t = 1.0f / (1.0f + 0.3275911f * z);
+  *gauss = Exp(-z * z);
+  F p = 1.061405429f * t - 1.453152027f;
+  p = p * t + 1.421413741f;
+  p = p * t - 0.284496736f;
+  p = p * t + 0.254829592f;
+  const F upper = 0.5f * p * t * *gauss;
+  return x < F{} ? upper : 1.0f - upper;
+}
+
+// Dropout's random bits (dropout.h): a key for the row, then bits for each of its columns.
+FINTAG_INLINE uint32_t Mix(uint32_t x) {
+  x ^= x >> 16;
+  x *= 0x7feb352du;
+  x ^= x >> 15;
+  x *= 0x846ca68bu;
+  x ^= x >> 16;
+  return x;
+}
+
+FINTAG_INLINE uint32_t DropoutRow(const DropoutBits& dropout, uint32_t row) {
+  return Mix(Mix(row ^ dropout.k0) + dropout.k1);
+}
+
+// 0 where dropped, else the scale, for `kLanes` columns from `column` on.
+FINTAG_INLINE F DropoutFactors(const DropoutBits& dropout, uint32_t row_key, int64_t column) {
+  U x = (reinterpret_cast<U>(LaneIndex()) + static_cast<uint32_t>(column)) * 0x9e3779b1u + row_key;
+  x ^= x >> 16;
+  x *= 0x7feb352du;
+  x ^= x >> 15;
+  x *= 0x846ca68bu;
+  x ^= x >> 16;
+  return x < Broadcast(dropout.threshold) ? F{} : Broadcast(dropout.scale);
+}

@@ -1,0 +1,46 @@
+#include "core/model/strict_json.h"
+
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "core/model/printable.h"
+#include "core/text/strings.h"
+
+namespace fintag {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kDeepest = 32;
+
+}  // namespace
+
+absl::StatusOr<json> ParseJsonObject(std::string_view text) {
+  // The parser itself keeps its stack on the heap and would follow any depth; the callback ends that.
+  std::vector<std::set<std::string>> keys;
+  const auto check = [&keys](int depth, json::parse_event_t event, json& value) {
+    if (event == json::parse_event_t::object_start || event == json::parse_event_t::array_start) {
+      if (depth >= kDeepest) throw std::length_error(StrCat("nested deeper than ", kDeepest));
+      keys.emplace_back();
+    } else if (event == json::parse_event_t::object_end || event == json::parse_event_t::array_end) {
+      keys.pop_back();
+    } else if (event == json::parse_event_t::key) {
+      const std::string& key = value.get_ref<const std::string&>();
+      if (!keys.back().insert(key).second) {
+        throw std::invalid_argument(StrCat("key \"", Printable(key), "\" occurs twice"));
+      }
+    }
+    return true;
+  };
+  try {
+    json value = json::parse(text.begin(), text.end(), check);
+    if (!value.is_object()) return absl::InvalidArgumentError("not a JSON object");
+    return value;
+  } catch (const std::exception& error) {
+    return absl::InvalidArgumentError(StrCat("not valid JSON: ", Printable(error.what())));
+  }
+}
+
+}  // namespace fintag

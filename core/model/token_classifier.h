@@ -1,0 +1,71 @@
+// BERT encoder and token classifier on packed sequences (Devlin et al. 2018, arXiv:1810.04805).
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/model/bert_config.h"
+#include "core/model/checkpoint_folder.h"
+#include "core/model/packed_batch.h"
+
+namespace fintag {
+
+struct BertNetwork;
+
+// Holds the parameters. Logits() is safe from many threads at once; training from one.
+class TokenClassifier {
+ public:
+  // Takes the checkpoint's weights to `device`. Where the checkpoint has no classifier, or one for other tags than
+  // `tags`, a fresh one is drawn from N(0, initializer_range) with `seed` (bias 0); with an empty `tags` the
+  // checkpoint's own are used (FAILED_PRECONDITION where it has none). INVALID_ARGUMENT names a tensor that is missing
+  // or has another shape than the configuration says. Throws nothing.
+  static absl::StatusOr<std::unique_ptr<TokenClassifier>> Create(const Checkpoint& checkpoint,
+                                                                 std::vector<std::string> tags, uint64_t seed,
+                                                                 at::Device device);
+  ~TokenClassifier();
+
+  // Inference, no gradients: [tokens, tags], float32, on the CPU. Errors of LibTorch become a status.
+  // INVALID_ARGUMENT for a sequence longer than max_positions or an id outside the vocabulary.
+  absl::StatusOr<at::Tensor> Logits(const PackedBatch& batch) const;
+
+  // Training forward pass with dropout, recorded for autograd: logits of the batch's rows `rows` alone, [n, tags], on
+  // the device; what only other rows would need is not computed. The same seed drops the same elements, whatever the
+  // number of threads. Throws what LibTorch throws, and c10::Error where Logits() would answer INVALID_ARGUMENT: the
+  // trainer stands at the border.
+  at::Tensor TrainingLogits(const PackedBatch& batch, const std::vector<int64_t>& rows, uint64_t dropout_seed);
+
+  // Trainable parameters by name, in the checkpoint's order of layers: leaves with requires_grad. Names are the
+  // checkpoint's but for two a layer: query, key and value are one linear layer here,
+  // "bert.encoder.layer.N.attention.self.query_key_value.weight" [3 * hidden, hidden] and ".bias" [3 * hidden].
+  // After backward() the gradient of "bert.embeddings.word_embeddings.weight" is a sparse COO tensor, [vocabulary,
+  // hidden]; every other gradient is dense. On the CPU, after one backward(), its indices are distinct and ascend,
+  // though LibTorch drops the flag that says so; after several, or on another device, coalesce() it before use.
+  const std::vector<std::pair<std::string, at::Tensor>>& parameters() const { return parameters_; }
+  int64_t parameter_count() const;
+
+  const BertConfig& config() const { return config_; }  // with tags and the dropout in force
+  const at::Device& device() const { return device_; }
+  void set_dropout(double probability);  // both kinds; 0 <= probability < 1
+
+  // A copy of the weights as a checkpoint can hold them: float32, CPU.
+  Checkpoint ToCheckpoint() const;
+
+ private:
+  TokenClassifier(BertConfig config, at::Device device);
+
+  absl::Status CheckBatch(const PackedBatch& batch) const;
+
+  BertConfig config_;
+  at::Device device_;
+  std::vector<std::pair<std::string, at::Tensor>> parameters_;
+  std::unique_ptr<const BertNetwork> network_;  // the same tensors, as the forward pass walks them
+};
+
+}  // namespace fintag

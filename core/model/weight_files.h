@@ -1,0 +1,28 @@
+// The weights of a checkpoint folder, in whichever form it has them.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/model/mapped_file.h"
+#include "core/model/stored_tensor.h"
+
+namespace fintag {
+
+struct WeightFiles {
+  std::vector<std::shared_ptr<const MappedFile>> files;  // keep the tensors' bytes alive
+  std::vector<StoredTensor> tensors;                     // each name once
+
+  uint64_t bytes() const;  // of all files
+};
+
+// True where `folder` holds weights in one of the forms.
+bool HasWeights(const std::filesystem::path& folder);
+
+// model.safetensors, else model.safetensors.index.json with its shards, else pytorch_model.bin. NOT_FOUND where there
+// is none or a shard is missing; INVALID_ARGUMENT names the file that is damaged.
+absl::StatusOr<WeightFiles> OpenWeights(const std::filesystem::path& folder);
+
+}  // namespace fintag

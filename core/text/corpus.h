@@ -1,0 +1,48 @@
+// A tagged corpus and its readers: CoNLL columns and JSON lines (CORPUS.md has the formats). Every corpus leaves this
+// file with IOB2 tags, whatever it came with.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/text/tag_scheme.h"
+
+namespace fintag {
+
+struct Sentence {
+  std::vector<std::string> words;  // not empty, each not empty, UTF-8
+  std::vector<std::string> tags;   // IOB2, as many as words
+  int32_t document = 0;            // index of its document
+  int64_t line = 0;                // where it starts in its file, from 1
+};
+
+struct Corpus {
+  std::vector<Sentence> sentences;
+  std::vector<std::string> labels;      // entity labels, sorted: LOC, MISC, ORG, PER
+  TagScheme scheme = TagScheme::kIob2;  // as detected in the file
+  int32_t documents = 0;                // 0 where the file marks no documents; all sentences then have document 0
+};
+
+struct LineError {
+  int64_t line;        // from 1
+  std::string reason;  // what is wrong and what would be right
+};
+
+// Reads a corpus of either format (JSON lines if the first non-space byte is '{'). On failure INVALID_ARGUMENT with
+// one line "FILE:LINE: reason" per error, the first 100, and the same in `errors` where it is given.
+absl::StatusOr<Corpus> ReadCorpus(std::string_view bytes, std::string_view file_name,
+                                  std::vector<LineError>* errors = nullptr);
+
+// Writes {"tokens":[...],"tags":[...],"document":n} lines, which ReadCorpus reads back to the same sentences.
+std::string WriteJsonLines(const Corpus& corpus);
+
+// Seeded split of a corpus without a validation part: whole documents where there are at least two, else sentences.
+// `fraction` of the sentences (0 < fraction < 1) goes to the second part as nearly as documents allow; neither part
+// is empty (INVALID_ARGUMENT if the corpus has fewer than two sentences).
+absl::StatusOr<std::pair<Corpus, Corpus>> SplitCorpus(const Corpus& corpus, double fraction, uint64_t seed);
+
+}  // namespace fintag

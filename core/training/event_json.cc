@@ -1,0 +1,208 @@
+#include "core/training/event_json.h"
+
+#include <array>
+#include <charconv>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "core/training/training_json.h"
+
+namespace fintag {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::array<uint32_t, 256> MakeCrcTable() {
+  std::array<uint32_t, 256> table{};
+  for (uint32_t i = 0; i < 256; ++i) {
+    uint32_t value = i;
+    for (int bit = 0; bit < 8; ++bit) value = (value >> 1) ^ ((value & 1) ? 0xEDB88320u : 0u);
+    table[i] = value;
+  }
+  return table;
+}
+
+constexpr size_t kChecksumDigits = 8;
+
+// A type's name and its two directions, one struct an event type.
+
+struct StateCodec {
+  static constexpr char kName[] = "state";
+  static void Write(const StateChanged& e, json& o) {
+    o["state"] = e.state;
+    o["reason"] = e.reason;
+    o["model_version"] = e.model_version;
+  }
+  static StateChanged Read(const json& o) { return {o.at("state"), o.at("reason"), o.at("model_version")}; }
+};
+
+struct StartCodec {
+  static constexpr char kName[] = "start";
+  static void Write(const TrainingStart& e, json& o) {
+    o["device"] = e.device;
+    o["threads"] = e.threads;
+    o["parameters"] = e.parameters;
+    o["train_sentences"] = e.train_sentences;
+    o["train_tokens"] = e.train_tokens;
+    o["validation_sentences"] = e.validation_sentences;
+    o["total_steps"] = e.total_steps;
+    o["word_lookup"] = ToJson(e.word_lookup);
+    o["tags"] = e.tags;
+    o["notes"] = e.notes;
+  }
+  static TrainingStart Read(const json& o) {
+    TrainingStart e;
+    o.at("device").get_to(e.device);
+    o.at("threads").get_to(e.threads);
+    o.at("parameters").get_to(e.parameters);
+    o.at("train_sentences").get_to(e.train_sentences);
+    o.at("train_tokens").get_to(e.train_tokens);
+    o.at("validation_sentences").get_to(e.validation_sentences);
+    o.at("total_steps").get_to(e.total_steps);
+    e.word_lookup = ScoresFromJson(o.at("word_lookup"));
+    o.at("tags").get_to(e.tags);
+    o.at("notes").get_to(e.notes);
+    return e;
+  }
+};
+
+struct ProgressCodec {
+  static constexpr char kName[] = "progress";
+  static void Write(const TrainingProgress& e, json& o) {
+    o["epoch"] = e.epoch;
+    o["step"] = e.step;
+    o["total_steps"] = e.total_steps;
+    o["epoch_fraction"] = e.epoch_fraction;
+    o["loss"] = e.loss;
+    o["learning_rate"] = e.learning_rate;
+    o["tokens"] = e.tokens;
+    o["tokens_per_second"] = e.tokens_per_second;
+    o["seconds_left"] = e.seconds_left;
+  }
+  static TrainingProgress Read(const json& o) {
+    TrainingProgress e;
+    o.at("epoch").get_to(e.epoch);
+    o.at("step").get_to(e.step);
+    o.at("total_steps").get_to(e.total_steps);
+    e.epoch_fraction = NumberFromJson(o.at("epoch_fraction"));
+    e.loss = NumberFromJson(o.at("loss"));
+    e.learning_rate = NumberFromJson(o.at("learning_rate"));
+    o.at("tokens").get_to(e.tokens);
+    e.tokens_per_second = NumberFromJson(o.at("tokens_per_second"));
+    e.seconds_left = NumberFromJson(o.at("seconds_left"));
+    return e;
+  }
+};
+
+struct EpochCodec {
+  static constexpr char kName[] = "epoch";
+  static void Write(const EpochResult& e, json& o) {
+    o["epoch"] = e.epoch;
+    o["train_loss"] = e.train_loss;
+    o["validation_loss"] = e.validation_loss;
+    o["scores"] = ToJson(e.scores);
+    o["unseen"] = ToJson(e.unseen);
+    o["train_seconds"] = e.train_seconds;
+    o["validation_seconds"] = e.validation_seconds;
+    o["tokens_per_second"] = e.tokens_per_second;
+    o["best"] = e.best;
+  }
+  static EpochResult Read(const json& o) {
+    EpochResult e;
+    o.at("epoch").get_to(e.epoch);
+    e.train_loss = NumberFromJson(o.at("train_loss"));
+    e.validation_loss = NumberFromJson(o.at("validation_loss"));
+    e.scores = ScoresFromJson(o.at("scores"));
+    e.unseen = EntityScoresFromJson(o.at("unseen"));
+    e.train_seconds = NumberFromJson(o.at("train_seconds"));
+    e.validation_seconds = NumberFromJson(o.at("validation_seconds"));
+    e.tokens_per_second = NumberFromJson(o.at("tokens_per_second"));
+    o.at("best").get_to(e.best);
+    return e;
+  }
+};
+
+struct FinishedCodec {
+  static constexpr char kName[] = "finished";
+  static void Write(const TrainingFinished& e, json& o) {
+    o["best_epoch"] = e.best_epoch;
+    o["kept_epoch"] = e.kept_epoch;
+    o["cancelled"] = e.cancelled;
+  }
+  static TrainingFinished Read(const json& o) { return {o.at("best_epoch"), o.at("kept_epoch"), o.at("cancelled")}; }
+};
+
+struct FailedCodec {
+  static constexpr char kName[] = "failed";
+  static void Write(const TrainingFailed& e, json& o) {
+    o["code"] = e.code;
+    o["reason"] = e.reason;
+  }
+  static TrainingFailed Read(const json& o) { return {o.at("code"), o.at("reason")}; }
+};
+
+template <typename Codec, typename T>
+bool WriteIf(const Event& event, json& object) {
+  const T* what = std::get_if<T>(&event.what);
+  if (what == nullptr) return false;
+  object["type"] = Codec::kName;
+  Codec::Write(*what, object);
+  return true;
+}
+
+template <typename Codec>
+bool ReadIf(std::string_view type, const json& object, Event& event) {
+  if (type != Codec::kName) return false;
+  event.what = Codec::Read(object);
+  return true;
+}
+
+}  // namespace
+
+uint32_t Crc32(std::string_view bytes) {
+  static constexpr std::array<uint32_t, 256> kTable = MakeCrcTable();
+  uint32_t value = 0xFFFFFFFFu;
+  for (const char byte : bytes) value = kTable[(value ^ static_cast<unsigned char>(byte)) & 0xFF] ^ (value >> 8);
+  return ~value;
+}
+
+std::string EncodeEvent(const Event& event) {
+  json object = {{"sequence", event.sequence}, {"time", event.unix_milliseconds}};
+  WriteIf<StateCodec, StateChanged>(event, object) || WriteIf<StartCodec, TrainingStart>(event, object) ||
+      WriteIf<ProgressCodec, TrainingProgress>(event, object) || WriteIf<EpochCodec, EpochResult>(event, object) ||
+      WriteIf<FinishedCodec, TrainingFinished>(event, object) || WriteIf<FailedCodec, TrainingFailed>(event, object);
+  const std::string text = Dump(object);
+  return absl::StrCat(absl::Hex(Crc32(text), absl::kZeroPad8), " ", text, "\n");
+}
+
+absl::StatusOr<Event> DecodeEvent(std::string_view line) {
+  if (line.empty() || line.back() != '\n') return absl::DataLossError("an event line without its end");
+  line.remove_suffix(1);
+  uint32_t checksum = 0;
+  if (line.size() <= kChecksumDigits || line[kChecksumDigits] != ' ' ||
+      std::from_chars(line.data(), line.data() + kChecksumDigits, checksum, 16).ptr != line.data() + kChecksumDigits) {
+    return absl::DataLossError("an event line without a checksum");
+  }
+  const std::string_view text = line.substr(kChecksumDigits + 1);
+  if (Crc32(text) != checksum) return absl::DataLossError("an event line whose checksum is wrong");
+  try {
+    const json object = json::parse(text);
+    Event event;
+    object.at("sequence").get_to(event.sequence);
+    object.at("time").get_to(event.unix_milliseconds);
+    const std::string type = object.at("type");
+    if (ReadIf<StateCodec>(type, object, event) || ReadIf<StartCodec>(type, object, event) ||
+        ReadIf<ProgressCodec>(type, object, event) || ReadIf<EpochCodec>(type, object, event) ||
+        ReadIf<FinishedCodec>(type, object, event) || ReadIf<FailedCodec>(type, object, event)) {
+      return event;
+    }
+    return absl::DataLossError(absl::StrCat("an event of unknown type \"", type, "\""));
+  } catch (const json::exception& error) {
+    return absl::DataLossError(absl::StrCat("an event of another form: ", error.what()));
+  }
+}
+
+}  // namespace fintag

@@ -1,0 +1,40 @@
+// A training job in its folder: reads job.json, appends to events.log, writes checkpoint/. What `fintag-train --job`
+// does, apart from signals and exit.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/training/job_spec.h"
+#include "core/training/trainer.h"
+
+namespace fintag {
+
+// Held on FOLDER/trainer.lock while a trainer works there; the kernel lets go when the process ends, however it ends.
+class JobFolderLock {
+ public:
+  // FAILED_PRECONDITION where another process holds it.
+  static absl::StatusOr<std::unique_ptr<JobFolderLock>> Acquire(const std::filesystem::path& folder);
+  ~JobFolderLock();
+  JobFolderLock(const JobFolderLock&) = delete;
+  JobFolderLock& operator=(const JobFolderLock&) = delete;
+
+ private:
+  explicit JobFolderLock(int descriptor) : descriptor_(descriptor) {}
+  const int descriptor_;
+};
+
+// Reads the corpora of `spec` (paths already absolute) and hashes them and the base's weights. INVALID_ARGUMENT has
+// every error of both corpora.
+absl::StatusOr<TrainingInput> ReadTrainingInput(const JobSpec& spec, const std::filesystem::path& checkpoint);
+
+// Runs the job. Its end, good or bad, is the last event that this appends; the status is that of a failure (which is
+// in the log already, unless the log itself is what failed). Events: TrainingStart, TrainingProgress about twice a
+// second, EpochResult, then TrainingFinished or TrainingFailed.
+absl::Status RunJob(const std::filesystem::path& folder, std::atomic<bool>& stop);
+
+}  // namespace fintag

@@ -1,0 +1,33 @@
+// Options and scores as JSON objects, alike in job.json, events.log and fintag.json.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "core/training/scores.h"
+#include "core/training/trainer.h"
+#include "core/training/training_options.h"
+
+namespace fintag {
+
+nlohmann::json ToJson(const TrainingOptions& options);
+
+// Absent fields keep their defaults. INVALID_ARGUMENT names the field: unknown, of the wrong type, or out of range.
+absl::StatusOr<TrainingOptions> TrainingOptionsFromJson(const nlohmann::json& json);
+
+nlohmann::json ToJson(const EntityScores& scores);
+nlohmann::json ToJson(const Scores& scores);
+
+// Throw nlohmann::json::exception where a field is missing or of another type.
+EntityScores EntityScoresFromJson(const nlohmann::json& json);
+Scores ScoresFromJson(const nlohmann::json& json);
+
+// JSON has no NaN and no infinity: both are written as null, which is read as NaN.
+double NumberFromJson(const nlohmann::json& json);
+
+// One line; bytes that are not UTF-8 (a file name may have them) become U+FFFD.
+std::string Dump(const nlohmann::json& json, int indent = -1);
+
+}  // namespace fintag

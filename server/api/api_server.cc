@@ -1,0 +1,58 @@
+#include "server/api/api_server.h"
+
+#include <fintag/v1/dataset.grpc.pb.h>
+#include <fintag/v1/model.grpc.pb.h>
+#include <fintag/v1/tagging.grpc.pb.h>
+#include <fintag/v1/training.grpc.pb.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
+
+#include "core/text/strings.h"
+
+namespace fintag::server {
+namespace {
+
+// gRPC's health service knows the server as a whole (""); checkers may ask for a service by its name.
+constexpr const char* kServices[] = {
+    fintag::v1::DatasetService::service_full_name(), fintag::v1::ModelService::service_full_name(),
+    fintag::v1::TaggingService::service_full_name(), fintag::v1::TrainingService::service_full_name()};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const ApiServerOptions& options,
+                                                            const std::vector<grpc::Service*>& services) {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  std::unique_ptr<ApiServer> api(new ApiServer());
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &api->port_);
+  builder.SetMaxReceiveMessageSize(options.max_message_bytes);
+  builder.SetMaxSendMessageSize(-1);
+  builder.SetResourceQuota(grpc::ResourceQuota("calls").SetMaxThreads(options.max_threads));
+  // Two servers on one port would share its calls between them.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // Clients may ping to keep a quiet watch open.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  for (grpc::Service* service : services) builder.RegisterService(service);
+  api->server_ = builder.BuildAndStart();
+  if (api->server_ == nullptr || api->port_ == 0) {
+    return absl::UnavailableError(
+        StrCat("cannot listen at ", options.listen, ": another program may have the port (--listen)"));
+  }
+  for (const char* service : kServices) api->server_->GetHealthCheckService()->SetServingStatus(service, true);
+  return api;
+}
+
+ApiServer::~ApiServer() { Stop(std::chrono::seconds(0)); }
+
+void ApiServer::Stop(std::chrono::seconds grace) {
+  if (server_ == nullptr) return;
+  server_->GetHealthCheckService()->Shutdown();
+  server_->Shutdown(std::chrono::system_clock::now() + grace);
+  server_->Wait();
+  server_.reset();
+}
+
+}  // namespace fintag::server

@@ -1,0 +1,39 @@
+// The gRPC server: the services on one port, with health and reflection.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace fintag::server {
+
+struct ApiServerOptions {
+  std::string listen = "localhost:50051";  // HOST:PORT; port 0: any free one
+  int32_t max_message_bytes = 16 * 1024 * 1024;
+  int32_t max_threads = 512;  // calls at once; those beyond get RESOURCE_EXHAUSTED
+};
+
+class ApiServer {
+ public:
+  // UNAVAILABLE if the address cannot be had. `services` outlive the server; each is healthy by its full name, and the
+  // server by the empty one.
+  static absl::StatusOr<std::unique_ptr<ApiServer>> Start(const ApiServerOptions& options,
+                                                          const std::vector<grpc::Service*>& services);
+  ~ApiServer();
+
+  int port() const { return port_; }
+  // Health says NOT_SERVING, new calls are refused, those under way have until `grace` to end.
+  void Stop(std::chrono::seconds grace);
+
+ private:
+  ApiServer() = default;
+  std::unique_ptr<grpc::Server> server_;
+  int port_ = 0;
+};
+
+}  // namespace fintag::server

@@ -1,0 +1,46 @@
+// What every gRPC method does the same way, written once: timing, one log line, metrics, and the way from absl::Status
+// to grpc::Status with google.rpc details. A service file holds what differs.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <new>
+#include <string>
+
+#include "absl/status/status.h"
+#include "server/telemetry/logger.h"
+#include "server/telemetry/metrics.h"
+
+namespace fintag::server {
+
+// Handed to every service. `stopping` turns true when the server is told to end: streams without end then close.
+struct CallEnvironment {
+  Metrics& metrics;
+  const Logger& logger;
+  const std::atomic<bool>& stopping;
+};
+
+// Counts, times and logs one call; `status` is what the method returned.
+grpc::Status FinishCall(const CallEnvironment& environment, const std::string& method, const absl::Status& status,
+                        std::chrono::steady_clock::time_point start);
+
+// Runs `body` (absl::Status()) as the method `method` ("fintag.v1.TaggingService/Tag"). What it throws is the call's
+// error, never the server's end.
+template <typename Body>
+grpc::Status RunCall(const CallEnvironment& environment, const std::string& method, Body&& body) {
+  const auto start = std::chrono::steady_clock::now();
+  absl::Status status;
+  try {
+    status = body();
+  } catch (const std::bad_alloc&) {
+    status = absl::ResourceExhaustedError("the server has not enough memory for this call");
+  } catch (const std::exception& error) {
+    status = absl::InternalError(error.what());
+  }
+  return FinishCall(environment, method, status, start);
+}
+
+}  // namespace fintag::server

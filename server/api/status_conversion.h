@@ -1,0 +1,29 @@
+// From absl::Status to grpc::Status with google.rpc details (AIP-193): ErrorInfo always, BadRequest for wrong fields,
+// RetryInfo where trying again helps.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/training/training_options.h"
+
+namespace fintag::server {
+
+// What the details of an error may hold so that a stock client, with its 8 KiB of metadata, can still receive it.
+// The details travel in base64, and the message once more beside them.
+inline constexpr size_t kStockDetailsBytes = 3072;
+
+// INVALID_ARGUMENT that carries the wrong fields, as many as fit into `max_bytes`. Its message has the first ones and
+// says how many more there are. `errors` must not be empty.
+absl::Status BadRequest(const std::vector<FieldError>& errors, size_t max_bytes = kStockDetailsBytes);
+absl::Status BadField(std::string field, std::string reason);
+
+// The message as it is, made valid UTF-8 and cut to what a stock client can receive; the same in both places, as
+// grpc_status of Python wants it. `method` goes into ErrorInfo's metadata; its reason is the code's name, its domain
+// "fintag". UNAVAILABLE and RESOURCE_EXHAUSTED carry RetryInfo.
+grpc::Status ToGrpcStatus(const absl::Status& status, const std::string& method);
+
+}  // namespace fintag::server

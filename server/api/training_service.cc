@@ -1,0 +1,188 @@
+#include "server/api/training_service.h"
+
+#include "core/text/strings.h"
+#include "server/api/messages.h"
+#include "server/api/resource_name.h"
+#include "server/api/status_conversion.h"
+
+namespace fintag::server {
+namespace {
+
+constexpr size_t kLongestRequestId = 128;
+
+std::string Method(const char* name) { return std::string("fintag.v1.TrainingService/") + name; }
+
+// Keeps the message of a check that is about one field of the request.
+void Collect(const absl::Status& status, const char* field, std::vector<FieldError>& errors) {
+  if (!status.ok()) errors.push_back({field, std::string(status.message())});
+}
+
+}  // namespace
+
+absl::StatusOr<Job> TrainingService::CheckSpec(const fintag::v1::CreateJobRequest& request) {
+  const fintag::v1::JobSpec& spec = request.spec();
+  Job job;
+  job.options = FromMessage(spec.options());
+  job.dataset = spec.dataset();
+  job.model = spec.model();
+  job.request_id = request.request_id();
+
+  std::vector<FieldError> errors;
+  absl::StatusOr<std::string> dataset = ParseName(spec.dataset(), "datasets", "dataset");
+  if (dataset.ok()) {
+    Collect(datasets_.Get(*dataset).status(), "spec.dataset", errors);
+  } else {
+    errors.push_back({"spec.dataset", "must be \"datasets/{id}\""});
+  }
+  if (CheckModelName(spec.base(), "base").ok()) {
+    absl::StatusOr<ModelVersion> base = models_.Resolve(spec.base(), /*tagger=*/false);
+    Collect(base.status(), "spec.base", errors);
+    if (base.ok()) job.base = base->name();
+  } else {
+    errors.push_back({"spec.base", "must be \"models/{id}\" or \"models/{id}/versions/{n}\""});
+  }
+  if (!ParseName(spec.model(), "models", "model").ok()) {
+    errors.push_back({"spec.model", "must be \"models/{id}\" with an id of 1 to 63 characters of a-z, 0-9 and '-'"});
+  }
+  for (const FieldError& error : CheckTrainingOptions(job.options)) {
+    errors.push_back({"spec.options." + error.field, error.reason});
+  }
+  if (request.request_id().size() > kLongestRequestId) {
+    errors.push_back({"request_id", "must be 128 characters at most"});
+  }
+  if (!errors.empty()) return BadRequest(errors);
+  return job;
+}
+
+absl::StatusOr<fintag::v1::Job> TrainingService::JobMessage(const Job& job) {
+  fintag::v1::Job message = ToMessage(job);
+  absl::StatusOr<JobProgress> progress = queue_.Progress(job.id);
+  if (absl::IsDataLoss(progress.status())) {
+    // The row is the truth; a damaged log hides this job's epochs, not the job, and no other job of a list.
+    environment_.logger.Write(Severity::kError, "the job's event log is damaged", {{"job", job.id}});
+    return message;
+  }
+  if (!progress.ok()) return progress.status();
+  for (const EpochResult& epoch : progress->epochs) *message.add_epochs() = ToMessage(epoch);
+  if (progress->latest.step > 0) *message.mutable_progress() = ToMessage(progress->latest);
+  message.set_last_sequence(progress->last_sequence);
+  return message;
+}
+
+absl::Status TrainingService::Watch(grpc::ServerContext& context, const fintag::v1::WatchJobRequest& request,
+                                    grpc::ServerWriter<fintag::v1::JobEvent>& writer) {
+  absl::StatusOr<std::string> id = ParseName(request.name(), "jobs", "name");
+  if (!id.ok()) return id.status();
+  if (request.after_sequence() < 0) return BadField("after_sequence", "must be 0 or more");
+
+  // Counted for as long as the stream is open.
+  struct Place {
+    std::atomic<int32_t>& watchers;
+    const int32_t number;
+    ~Place() { --watchers; }
+  } place{watchers_, ++watchers_};
+  if (place.number > max_watchers_) {
+    return absl::ResourceExhaustedError(StrCat("the server has its ", max_watchers_, " watchers already"));
+  }
+  // The head of the answer at once, so that the caller knows the stream stands.
+  writer.SendInitialMetadata();
+  absl::Status status = queue_.Watch(
+      *id, request.after_sequence(), [&](const Event& event) { return writer.Write(ToMessage(event)); },
+      [&] { return context.IsCancelled() || environment_.stopping; });
+  if (!status.ok()) return status;
+  if (context.IsCancelled()) return absl::CancelledError("the caller went away");
+  if (environment_.stopping) {
+    // A job that has ended by now has sent its final event; the caller's next attempt would find nothing new.
+    absl::StatusOr<Job> job = store_.Get(*id);
+    if (!job.ok() || !IsFinal(job->state)) {
+      return absl::UnavailableError("the server is stopping: watch again from the last sequence number");
+    }
+  }
+  return absl::OkStatus();
+}
+
+grpc::Status TrainingService::CreateJob(grpc::ServerContext*, const fintag::v1::CreateJobRequest* request,
+                                        fintag::v1::Job* response) {
+  return RunCall(environment_, Method("CreateJob"), [&]() -> absl::Status {
+    absl::StatusOr<Job> job = CheckSpec(*request);
+    if (!job.ok()) return job.status();
+    if (request->validate_only()) {
+      *response = ToMessage(*job);
+      response->clear_name();
+      response->clear_create_time();
+      response->set_state(fintag::v1::JOB_STATE_UNSPECIFIED);
+      return absl::OkStatus();
+    }
+    absl::StatusOr<Job> created = queue_.Create(*job);
+    if (!created.ok()) return created.status();
+    absl::StatusOr<fintag::v1::Job> message = JobMessage(*created);
+    if (!message.ok()) return message.status();
+    *response = *std::move(message);
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status TrainingService::GetJob(grpc::ServerContext*, const fintag::v1::GetJobRequest* request,
+                                     fintag::v1::Job* response) {
+  return RunCall(environment_, Method("GetJob"), [&]() -> absl::Status {
+    absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
+    if (!id.ok()) return id.status();
+    absl::StatusOr<Job> job = store_.Get(*id);
+    if (!job.ok()) return job.status();
+    absl::StatusOr<fintag::v1::Job> message = JobMessage(*job);
+    if (!message.ok()) return message.status();
+    *response = *std::move(message);
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status TrainingService::ListJobs(grpc::ServerContext*, const fintag::v1::ListJobsRequest* request,
+                                       fintag::v1::ListJobsResponse* response) {
+  return RunCall(environment_, Method("ListJobs"), [&]() -> absl::Status {
+    absl::StatusOr<int32_t> page_size = CheckPageSize(request->page_size());
+    if (!page_size.ok()) return page_size.status();
+    absl::StatusOr<std::vector<Job>> jobs =
+        store_.List({*page_size, request->page_token()}, *response->mutable_next_page_token());
+    if (!jobs.ok()) return jobs.status();
+    for (const Job& job : *jobs) {
+      absl::StatusOr<fintag::v1::Job> message = JobMessage(job);
+      if (absl::IsNotFound(message.status())) continue;  // deleted meanwhile
+      if (!message.ok()) return message.status();
+      for (fintag::v1::EpochFinished& epoch : *message->mutable_epochs()) epoch.mutable_scores()->clear_labels();
+      *response->add_jobs() = *std::move(message);
+    }
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status TrainingService::CancelJob(grpc::ServerContext*, const fintag::v1::CancelJobRequest* request,
+                                        fintag::v1::Job* response) {
+  return RunCall(environment_, Method("CancelJob"), [&]() -> absl::Status {
+    absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
+    if (!id.ok()) return id.status();
+    absl::StatusOr<Job> job = queue_.Cancel(*id);
+    if (!job.ok()) return job.status();
+    absl::StatusOr<fintag::v1::Job> message = JobMessage(*job);
+    if (!message.ok()) return message.status();
+    *response = *std::move(message);
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status TrainingService::DeleteJob(grpc::ServerContext*, const fintag::v1::DeleteJobRequest* request,
+                                        fintag::v1::DeleteJobResponse*) {
+  return RunCall(environment_, Method("DeleteJob"), [&]() -> absl::Status {
+    absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
+    if (!id.ok()) return id.status();
+    if (absl::Status status = queue_.Delete(*id); !status.ok()) return status;
+    environment_.metrics.ForgetJob(*id);
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status TrainingService::WatchJob(grpc::ServerContext* context, const fintag::v1::WatchJobRequest* request,
+                                       grpc::ServerWriter<fintag::v1::JobEvent>* writer) {
+  return RunCall(environment_, Method("WatchJob"), [&] { return Watch(*context, *request, *writer); });
+}
+
+}  // namespace fintag::server

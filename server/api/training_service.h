@@ -1,0 +1,54 @@
+// fintag.v1.TrainingService.
+#pragma once
+
+#include <fintag/v1/training.grpc.pb.h>
+
+#include <atomic>
+
+#include "server/api/call.h"
+#include "server/jobs/job_queue.h"
+#include "server/jobs/job_store.h"
+
+namespace fintag::server {
+
+class TrainingService final : public fintag::v1::TrainingService::Service {
+ public:
+  TrainingService(const CallEnvironment& environment, JobStore& store, JobQueue& queue, DatasetRegistry& datasets,
+                  ModelRegistry& models, int32_t max_watchers)
+      : environment_(environment),
+        store_(store),
+        queue_(queue),
+        datasets_(datasets),
+        models_(models),
+        max_watchers_(max_watchers) {}
+
+  grpc::Status CreateJob(grpc::ServerContext* context, const fintag::v1::CreateJobRequest* request,
+                         fintag::v1::Job* response) override;
+  grpc::Status GetJob(grpc::ServerContext* context, const fintag::v1::GetJobRequest* request,
+                      fintag::v1::Job* response) override;
+  grpc::Status ListJobs(grpc::ServerContext* context, const fintag::v1::ListJobsRequest* request,
+                        fintag::v1::ListJobsResponse* response) override;
+  grpc::Status CancelJob(grpc::ServerContext* context, const fintag::v1::CancelJobRequest* request,
+                         fintag::v1::Job* response) override;
+  grpc::Status DeleteJob(grpc::ServerContext* context, const fintag::v1::DeleteJobRequest* request,
+                         fintag::v1::DeleteJobResponse* response) override;
+  grpc::Status WatchJob(grpc::ServerContext* context, const fintag::v1::WatchJobRequest* request,
+                        grpc::ServerWriter<fintag::v1::JobEvent>* writer) override;
+
+ private:
+  // The job that `request` describes, checked as far as it can be before it runs.
+  absl::StatusOr<Job> CheckSpec(const fintag::v1::CreateJobRequest& request);
+  absl::StatusOr<fintag::v1::Job> JobMessage(const Job& job);
+  absl::Status Watch(grpc::ServerContext& context, const fintag::v1::WatchJobRequest& request,
+                     grpc::ServerWriter<fintag::v1::JobEvent>& writer);
+
+  const CallEnvironment environment_;
+  JobStore& store_;
+  JobQueue& queue_;
+  DatasetRegistry& datasets_;
+  ModelRegistry& models_;
+  const int32_t max_watchers_;
+  std::atomic<int32_t> watchers_ = 0;
+};
+
+}  // namespace fintag::server

@@ -1,0 +1,46 @@
+// The server program: options, signals, and the service between them.
+#include <pthread.h>
+#include <signal.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "server/server_options.h"
+#include "server/service.h"
+
+namespace {
+
+// Blocks the signals that end the server, in this thread and those it starts, so that main can wait for them.
+sigset_t BlockStopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  fintag::server::ParsedOptions parsed = fintag::server::ParseServerOptions(argc, argv);
+  if (parsed.exit_status.has_value()) return *parsed.exit_status;
+  if (parsed.options.jobs.trainer.empty()) {
+    parsed.options.jobs.trainer = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "fintag-train";
+  }
+  const sigset_t signals = BlockStopSignals();
+  const fintag::server::Logger logger(parsed.options.log_format);
+
+  auto service = fintag::server::Service::Start(parsed.options, logger);
+  if (!service.ok()) {
+    std::fprintf(stderr, "fintagd: %s\n", std::string(service.status().message()).c_str());
+    return 1;
+  }
+  int received = 0;
+  sigwait(&signals, &received);
+  logger.Write(fintag::server::Severity::kInfo, "stopping", {{"signal", std::to_string(received)}});
+  (*service)->Stop();
+  logger.Write(fintag::server::Severity::kInfo, "stopped");
+  return 0;
+}

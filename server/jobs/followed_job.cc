@@ -1,0 +1,200 @@
+#include "server/jobs/followed_job.h"
+
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "core/text/strings.h"
+#include "server/storage/resource_name.h"
+
+namespace fintag::server {
+namespace {
+
+namespace fs = std::filesystem;
+
+}  // namespace
+
+FollowedJob::FollowedJob(Job job, JobSurroundings& surroundings)
+    : surroundings_(surroundings), job_(std::move(job)), folder_(surroundings.options.folder / job_.id) {}
+
+void FollowedJob::TakeUp() {
+  if (!runs()) return;
+  process_ = WorkerProcess::Find(folder_.path());
+  if (process_ != nullptr) return;
+  // It runs no more, so what the log says now is all that it will say.
+  ReadEvents();
+  const bool was_started = folder_.TrainerWasStarted() || history_.started || history_.failed || history_.finished;
+  launch_ = !was_started && job_.state == JobState::kValidating;
+}
+
+absl::Status FollowedJob::StartTrainer() {
+  if (waits()) {
+    absl::StatusOr<Job> moved = surroundings_.store.Move(job_.id, JobState::kValidating);
+    if (absl::IsFailedPrecondition(moved.status())) return absl::OkStatus();  // cancelled: the next look sees it
+    if (!moved.ok()) return moved.status();
+    job_ = *std::move(moved);
+  }
+  launch_ = false;
+  if (absl::Status launched = Launch(); !launched.ok()) {
+    end_.launch_error = StrCat("the trainer could not be started: ", launched.message());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FollowedJob::Launch() {
+  absl::StatusOr<std::string> dataset_id = ParseDatasetName(job_.dataset);
+  if (!dataset_id.ok()) return dataset_id.status();
+  absl::StatusOr<Dataset> dataset = surroundings_.datasets.Get(*dataset_id);
+  if (!dataset.ok()) return dataset.status();
+  absl::StatusOr<ModelVersion> base = surroundings_.models.Resolve(job_.base, /*tagger=*/false);
+  if (!base.ok()) return base.status();
+  const fs::path corpus = fs::absolute(surroundings_.datasets.Folder(*dataset_id));
+  JobSpec spec;
+  spec.job = "jobs/" + job_.id;
+  spec.base = fs::absolute(surroundings_.models.Folder(*base));
+  spec.train = corpus / "train.jsonl";
+  spec.train_name = dataset->train.file_name;
+  spec.train_sha256 = dataset->train.sha256;
+  if (dataset->validation) {
+    spec.validation = corpus / "validation.jsonl";
+    spec.validation_name = dataset->validation->file_name;
+    spec.validation_sha256 = dataset->validation->sha256;
+  }
+  spec.options = job_.options;
+  if (absl::Status written = folder_.WriteSpec(spec); !written.ok()) return written;
+  ReadEvents();
+  if (!history_.validating) {
+    if (absl::Status logged = folder_.AppendState({"VALIDATING", "", ""}); !logged.ok()) return logged;
+  }
+  absl::StatusOr<std::unique_ptr<WorkerProcess>> process =
+      WorkerProcess::Start(surroundings_.options.trainer, folder_.path());
+  if (!process.ok()) return process.status();
+  process_ = *std::move(process);
+  return absl::OkStatus();
+}
+
+absl::Status FollowedJob::Advance(absl::Time now) {
+  if (launch_ && job_.state == JobState::kValidating) {
+    if (absl::Status started = StartTrainer(); !started.ok()) return started;
+  }
+  // The process before the log: what it wrote before it ended is then in what is read.
+  if (process_ != nullptr && !end_.exit) end_.exit = process_->Poll();
+  if (waits() && history_.progress.last_sequence > 0) return absl::OkStatus();
+  ReadEvents();
+  if (waits()) {
+    reader_.reset();  // a long queue keeps no files open
+    return absl::OkStatus();
+  }
+  if (IsFinal(job_.state)) return Close();
+  EnterRunning();
+  if (process_ == nullptr || end_.exit) return Finish();
+  if (!log_status_.ok()) process_->Kill();  // nobody could learn what becomes of it
+  if (job_.state == JobState::kCancelling) Stop(now);
+  return absl::OkStatus();
+}
+
+void FollowedJob::ReadEvents() {
+  if (!log_status_.ok()) return;
+  if (reader_ == nullptr) reader_ = EventLogReader::Open(folder_.events());
+  std::vector<Event> events;
+  log_status_ = reader_->ReadNew(events);
+  for (const Event& event : events) {
+    if (event.sequence <= history_.progress.last_sequence) continue;  // of a reader before this one
+    history_.Add(event);
+    EnterRunning();
+    surroundings_.on_event(job_, event);
+  }
+}
+
+void FollowedJob::EnterRunning() {
+  if (job_.state != JobState::kValidating || !history_.started) return;
+  // An error is met again at the next look; a job being cancelled stays so.
+  if (absl::StatusOr<Job> moved = surroundings_.store.Move(job_.id, JobState::kRunning); moved.ok()) job_ = *moved;
+}
+
+void FollowedJob::Stop(absl::Time now) {
+  if (told_to_stop_ == absl::InfiniteFuture()) {
+    process_->Terminate();
+    told_to_stop_ = now;
+  } else if (!killed_ && now - told_to_stop_ >= absl::Seconds(surroundings_.options.cancel_seconds)) {
+    process_->Kill();
+    killed_ = true;
+  }
+}
+
+absl::Status FollowedJob::Finish() {
+  if (!log_status_.ok()) {
+    return Move(JobState::kFailed, StrCat("the event log cannot be read: ", log_status_.message()), "");
+  }
+  end_.output = folder_.OutputTail();
+  JobOutcome outcome = JudgeOutcome(job_, history_, end_);
+  std::string model_version;
+  if (outcome.kept != nullptr) {
+    absl::StatusOr<std::string> registered = Register(*outcome.kept);
+    if (registered.ok()) {
+      model_version = *std::move(registered);
+    } else {
+      outcome.state = JobState::kFailed;
+      outcome.reason = StrCat("the model could not be stored: ", registered.status().message());
+    }
+  }
+  if (outcome.state == JobState::kCancelled && job_.state != JobState::kCancelling) {
+    absl::StatusOr<Job> moved = surroundings_.store.Move(job_.id, JobState::kCancelling);
+    if (!moved.ok()) return moved.status();
+    job_ = *std::move(moved);
+  }
+  return Move(outcome.state, outcome.reason, model_version);
+}
+
+absl::StatusOr<std::string> FollowedJob::Register(const EpochResult& kept) {
+  absl::StatusOr<ModelName> model = ParseModelName(job_.model);
+  if (!model.ok()) return model.status();
+  absl::StatusOr<fs::path> incoming = surroundings_.models.MakeIncomingFolder();
+  if (!incoming.ok()) return incoming.status();
+  if (absl::Status linked = folder_.LinkCheckpoint(*incoming); !linked.ok()) {
+    std::error_code error;
+    fs::remove_all(*incoming, error);
+    return linked;
+  }
+  ModelOrigin origin;
+  origin.job = "jobs/" + job_.id;
+  origin.base = job_.base;
+  origin.dataset = job_.dataset;
+  const EpochResult epoch = folder_.RecordedEpoch().value_or(kept);
+  origin.scores = epoch.scores;
+  origin.unseen = epoch.unseen;
+  origin.word_lookup = history_.progress.word_lookup;
+  absl::StatusOr<ModelVersion> version = surroundings_.models.Add(model->id, *incoming, origin, "");
+  if (!version.ok()) return version.status();
+  return version->name();
+}
+
+absl::Status FollowedJob::Move(JobState to, const std::string& reason, const std::string& model_version) {
+  absl::StatusOr<Job> moved = surroundings_.store.Move(job_.id, to, reason, model_version);
+  if (absl::IsFailedPrecondition(moved.status())) {
+    // It was cancelled just now: judged anew at the next look.
+    if (absl::StatusOr<Job> row = surroundings_.store.Get(job_.id); row.ok()) job_ = *std::move(row);
+    return absl::OkStatus();
+  }
+  if (!moved.ok()) return moved.status();
+  job_ = *std::move(moved);
+  return Close();
+}
+
+// The row is final; the log is to say so too.
+absl::Status FollowedJob::Close() {
+  if (!history_.final_state && log_status_.ok()) {
+    absl::Status appended =
+        folder_.AppendState({std::string(JobStateName(job_.state)), job_.failure_reason, job_.model_version});
+    // A damaged log is not written to: its readers are told of the damage. One that was taken away has none.
+    if (!appended.ok() && !absl::IsDataLoss(appended) && !absl::IsNotFound(appended)) return appended;
+    ReadEvents();
+  }
+  if (absl::Status closed = surroundings_.store.CloseLog(job_.id); !closed.ok()) return closed;
+  // Registered, or nothing worth keeping. Of a failed job it may be all there is.
+  if (job_.state != JobState::kFailed) folder_.RemoveCheckpoint();
+  done_ = true;
+  return absl::OkStatus();
+}
+
+}  // namespace fintag::server

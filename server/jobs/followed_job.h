@@ -1,0 +1,78 @@
+// One job on its way from the queue to its final state: starts its trainer, follows its log, ends it, registers what it
+// made. Lives in the queue's thread. Every step can be repeated: after an error, or by the next server after a kill,
+// the row, the log and the folder tell how far the job came.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "core/training/event_log.h"
+#include "server/datasets/dataset_registry.h"
+#include "server/jobs/job.h"
+#include "server/jobs/job_folder.h"
+#include "server/jobs/job_history.h"
+#include "server/jobs/job_outcome.h"
+#include "server/jobs/job_queue.h"
+#include "server/jobs/job_store.h"
+#include "server/jobs/worker_process.h"
+#include "server/models/model_registry.h"
+
+namespace fintag::server {
+
+// What every job needs of the rest.
+struct JobSurroundings {
+  JobQueueOptions options;
+  JobStore& store;
+  DatasetRegistry& datasets;
+  ModelRegistry& models;
+  std::function<void(const Job&, const Event&)> on_event;
+};
+
+class FollowedJob {
+ public:
+  FollowedJob(Job job, JobSurroundings& surroundings);
+
+  // For a job that an earlier server left: finds its trainer, or learns that it is gone. Once, before Advance.
+  void TakeUp();
+  // Gives a waiting job its turn. OK also where it was cancelled meanwhile.
+  absl::Status StartTrainer();
+  // One look at the process and the log, and what follows from it. Does not wait for the trainer.
+  absl::Status Advance(absl::Time now);
+
+  // The row as it is now: somebody else may have cancelled the job.
+  void Update(const Job& row) { job_ = row; }
+
+  const Job& job() const { return job_; }
+  bool waits() const { return job_.state == JobState::kQueued; }
+  bool done() const { return done_; }  // final, and its log says so
+  // Takes one of the places of running jobs.
+  bool runs() const { return !waits() && !IsFinal(job_.state); }
+
+ private:
+  absl::Status Launch();
+  void ReadEvents();
+  void EnterRunning();
+  void Stop(absl::Time now);
+  absl::Status Finish();
+  absl::StatusOr<std::string> Register(const EpochResult& kept);
+  absl::Status Move(JobState to, const std::string& reason, const std::string& model_version);
+  absl::Status Close();
+
+  JobSurroundings& surroundings_;
+  Job job_;
+  JobFolder folder_;
+  std::unique_ptr<EventLogReader> reader_;
+  JobHistory history_;
+  absl::Status log_status_;  // not OK once the log is damaged
+  std::unique_ptr<WorkerProcess> process_;
+  TrainerEnd end_;
+  bool launch_ = false;  // VALIDATING, but its trainer was never started
+  absl::Time told_to_stop_ = absl::InfiniteFuture();
+  bool killed_ = false;
+  bool done_ = false;
+};
+
+}  // namespace fintag::server

@@ -1,0 +1,98 @@
+#include "server/jobs/job_folder.h"
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "core/text/strings.h"
+#include "core/training/file_io.h"
+#include "core/training/training_json.h"
+
+namespace fintag::server {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::streamoff kTailBytes = 2000;
+constexpr int kTailLines = 10;
+
+}  // namespace
+
+absl::Status JobFolder::WriteSpec(const JobSpec& spec) const {
+  return ReplaceFile(path_ / "job.json", JobSpecJson(spec));
+}
+
+absl::Status JobFolder::AppendState(StateChanged state) const {
+  absl::StatusOr<std::unique_ptr<EventLogWriter>> log = EventLogWriter::Open(events());
+  if (!log.ok()) return log.status();
+  Event event;
+  event.what = std::move(state);
+  return (*log)->Append(std::move(event));
+}
+
+bool JobFolder::TrainerWasStarted() const {
+  std::error_code error;
+  // Made empty by the server, filled by the trainer's process.
+  return fs::file_size(path_ / "trainer.pid", error) > 0 && !error;
+}
+
+std::string JobFolder::OutputTail() const {
+  std::ifstream file(path_ / "trainer.out", std::ios::binary | std::ios::ate);
+  if (!file) return "";
+  const std::streamoff size = file.tellg();
+  file.seekg(std::max<std::streamoff>(0, size - kTailBytes));
+  std::string tail((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (size > kTailBytes) tail.erase(0, tail.find('\n') + 1);
+  tail = std::string(absl::StripAsciiWhitespace(tail));
+  // What a crash prints may be anything; a message is text.
+  std::replace_if(
+      tail.begin(), tail.end(), [](unsigned char c) { return (c < 0x20 && c != '\n' && c != '\t') || c >= 0x7f; }, '?');
+  size_t start = tail.size();
+  for (int lines = 0; lines < kTailLines && start != std::string::npos && start > 0; ++lines) {
+    start = tail.rfind('\n', start - 1);
+  }
+  return start == std::string::npos || start == 0 ? tail : tail.substr(start + 1);
+}
+
+absl::Status JobFolder::LinkCheckpoint(const fs::path& to) const {
+  std::error_code error;
+  for (auto entry = fs::directory_iterator(checkpoint(), error); !error && entry != fs::end(entry);
+       entry.increment(error)) {
+    if (!entry->is_regular_file()) continue;
+    const fs::path target = to / entry->path().filename();
+    fs::create_hard_link(entry->path(), target, error);
+    if (error) fs::copy_file(entry->path(), target, error);
+    if (error) break;
+  }
+  if (error) return absl::ErrnoToStatus(error.value(), StrCat("cannot take over ", checkpoint().string()));
+  return absl::OkStatus();
+}
+
+std::optional<EpochResult> JobFolder::RecordedEpoch() const {
+  absl::StatusOr<std::string> text = ReadFile(checkpoint() / "fintag.json");
+  if (!text.ok()) return std::nullopt;
+  try {
+    const nlohmann::json record = nlohmann::json::parse(*text);
+    for (const nlohmann::json& object : record.at("epochs")) {
+      if (object.at("epoch") != record.at("kept_epoch")) continue;
+      EpochResult epoch;
+      object.at("epoch").get_to(epoch.epoch);
+      epoch.scores = ScoresFromJson(object.at("scores"));
+      epoch.unseen = EntityScoresFromJson(object.at("unseen"));
+      return epoch;
+    }
+  } catch (const nlohmann::json::exception&) {
+    // Another trainer's record: the log is enough.
+  }
+  return std::nullopt;
+}
+
+void JobFolder::RemoveCheckpoint() const {
+  std::error_code error;
+  fs::remove_all(checkpoint(), error);  // if it stays, it goes with the job
+}
+
+}  // namespace fintag::server

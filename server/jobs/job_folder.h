@@ -1,0 +1,41 @@
+// The files of one job (JOB_FOLDER.md).
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "core/training/event_log.h"
+#include "core/training/job_spec.h"
+
+namespace fintag::server {
+
+class JobFolder {
+ public:
+  explicit JobFolder(std::filesystem::path path) : path_(std::move(path)) {}
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path events() const { return path_ / "events.log"; }
+  std::filesystem::path checkpoint() const { return path_ / "checkpoint"; }
+
+  // job.json, replaced at once.
+  absl::Status WriteSpec(const JobSpec& spec) const;
+  // Only while no trainer writes.
+  absl::Status AppendState(StateChanged state) const;
+  // Whether a trainer was ever started here.
+  bool TrainerWasStarted() const;
+  // The last lines of trainer.out, at most ten and 2,000 bytes, fit for a message; empty if there are none.
+  std::string OutputTail() const;
+  // Fills the empty folder `to` with the checkpoint's files: linked where the file system can, else copied.
+  absl::Status LinkCheckpoint(const std::filesystem::path& to) const;
+  void RemoveCheckpoint() const;
+  // Epoch, scores and unseen of the epoch whose weights are in the checkpoint, as its fintag.json has them; nothing if
+  // it does not say. A trainer killed between checkpoint and event has written more than its log tells.
+  std::optional<EpochResult> RecordedEpoch() const;
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace fintag::server

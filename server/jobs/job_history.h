@@ -1,0 +1,25 @@
+// What a job's event log says, summed up.
+#pragma once
+
+#include <optional>
+
+#include "core/training/event_log.h"
+#include "core/training/training_options.h"
+#include "server/jobs/job_queue.h"
+
+namespace fintag::server {
+
+struct JobHistory {
+  JobProgress progress;
+  bool validating = false;  // the server was about to start the trainer
+  bool started = false;     // the trainer has begun to train
+  std::optional<TrainingFinished> finished;
+  std::optional<TrainingFailed> failed;
+  std::optional<StateChanged> final_state;
+
+  void Add(const Event& event);
+  // The epoch whose weights are in the checkpoint; null if no epoch was finished.
+  const EpochResult* KeptEpoch(KeepCheckpoint keep) const;
+};
+
+}  // namespace fintag::server

@@ -1,0 +1,49 @@
+#include "server/jobs/job_outcome.h"
+
+#include <signal.h>
+
+#include "core/text/strings.h"
+
+namespace fintag::server {
+namespace {
+
+std::string FailureReason(const JobHistory& history, const TrainerEnd& end) {
+  if (!end.launch_error.empty()) return end.launch_error;
+  if (history.failed) return history.failed->reason;
+  std::string reason;
+  if (!end.exit) {
+    reason = "the trainer ended without a result while the server was not running";
+  } else if (end.exit->signal == 0 && end.exit->exit_code < 0) {
+    reason = "the trainer ended without a result";
+  } else {
+    reason = end.exit->Describe();
+    if (end.exit->signal == SIGKILL) {
+      reason += "; if nobody sent it, the machine was out of memory: try a smaller batch";
+    }
+  }
+  if (!end.output.empty()) reason += StrCat("; its last output:\n", end.output);
+  return reason;
+}
+
+}  // namespace
+
+JobOutcome JudgeOutcome(const Job& job, const JobHistory& history, const TrainerEnd& end) {
+  JobOutcome outcome;
+  // A trainer that was told to stop by somebody else (a shutdown of the machine) counts as cancelled too.
+  if (job.state == JobState::kCancelling || (history.finished && history.finished->cancelled)) {
+    outcome.state = JobState::kCancelled;
+    outcome.kept = history.KeptEpoch(job.options.keep);
+  } else if (history.finished) {
+    outcome.state = JobState::kSucceeded;
+    outcome.kept = history.KeptEpoch(job.options.keep);
+    if (outcome.kept == nullptr) {
+      outcome.state = JobState::kFailed;
+      outcome.reason = StrCat("the trainer kept epoch ", history.finished->kept_epoch, ", which it did not report");
+    }
+  } else {
+    outcome.reason = FailureReason(history, end);
+  }
+  return outcome;
+}
+
+}  // namespace fintag::server

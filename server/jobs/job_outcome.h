@@ -1,0 +1,29 @@
+// How a job ended, judged by its event log and by how its trainer went. No side effects.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "server/jobs/job.h"
+#include "server/jobs/job_history.h"
+#include "server/jobs/worker_process.h"
+
+namespace fintag::server {
+
+// What is known of a trainer that runs no more.
+struct TrainerEnd {
+  std::optional<WorkerExit> exit;  // absent: it ended while no server watched
+  std::string output;              // the last lines of what it printed
+  std::string launch_error;        // it could not be started; empty otherwise
+};
+
+struct JobOutcome {
+  JobState state = JobState::kFailed;  // CANCELLED, SUCCEEDED or FAILED
+  std::string reason;                  // of FAILED
+  const EpochResult* kept = nullptr;   // whose checkpoint becomes a model version; points into the history
+};
+
+// `job` is in state VALIDATING, RUNNING or CANCELLING.
+JobOutcome JudgeOutcome(const Job& job, const JobHistory& history, const TrainerEnd& end);
+
+}  // namespace fintag::server

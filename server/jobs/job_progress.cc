@@ -1,0 +1,51 @@
+#include "server/jobs/job_progress.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "server/jobs/job_folder.h"
+
+namespace fintag::server {
+namespace {
+
+constexpr size_t kMostEntries = 256;
+
+}  // namespace
+
+std::shared_ptr<JobProgressReader::Entry> JobProgressReader::Find(const std::string& id) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::shared_ptr<Entry>& entry = entries_[id];
+  if (entry == nullptr) {
+    entry = std::make_shared<Entry>();
+    const std::lock_guard<std::mutex> entry_lock(entry->mutex);
+    entry->reader = EventLogReader::Open(JobFolder(folder_ / id).events());
+  }
+  entry->used = ++uses_;
+  std::shared_ptr<Entry> found = entry;
+  if (entries_.size() > kMostEntries) {
+    entries_.erase(std::min_element(entries_.begin(), entries_.end(),
+                                    [](const auto& a, const auto& b) { return a.second->used < b.second->used; }));
+  }
+  return found;
+}
+
+absl::StatusOr<JobProgress> JobProgressReader::Read(const std::string& id) {
+  const std::shared_ptr<Entry> entry = Find(id);
+  const std::lock_guard<std::mutex> lock(entry->mutex);
+  if (entry->reader != nullptr) {
+    std::vector<Event> events;
+    const absl::Status read = entry->reader->ReadNew(events);
+    for (const Event& event : events) entry->history.Add(event);
+    // A damaged log does not hide the job: its row says what became of it.
+    if (!read.ok() && !absl::IsDataLoss(read)) return read;
+    if (entry->history.final_state) entry->reader.reset();
+  }
+  return entry->history.progress;
+}
+
+void JobProgressReader::Forget(const std::string& id) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  entries_.erase(id);
+}
+
+}  // namespace fintag::server

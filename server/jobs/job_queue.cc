@@ -1,0 +1,239 @@
+#include "server/jobs/job_queue.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <list>
+#include <map>
+#include <mutex>
+#include <set>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "core/text/strings.h"
+#include "server/jobs/followed_job.h"
+#include "server/jobs/job_folder.h"
+#include "server/jobs/job_id.h"
+#include "server/jobs/job_progress.h"
+#include "server/storage/folders.h"
+
+namespace fintag::server {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr absl::Duration kLook = absl::Milliseconds(50);    // at processes and logs, by the queue and by watchers
+constexpr absl::Duration kIdle = absl::Seconds(1);          // between looks at the rows while nothing runs
+constexpr absl::Duration kRetry = absl::Milliseconds(200);  // after an error, such as a full disk
+constexpr int kLooksBetweenRowChecks = 20;                  // of a watcher
+
+// A job and when it may be looked at again.
+struct Place {
+  FollowedJob job;
+  absl::Time next_look = absl::InfinitePast();
+};
+
+class Queue : public JobQueue {
+ public:
+  explicit Queue(JobSurroundings surroundings)
+      : surroundings_(std::move(surroundings)), progress_(surroundings_.options.folder) {}
+
+  ~Queue() override {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      stopping_ = true;
+    }
+    news_.notify_one();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  absl::Status Open() {
+    if (absl::Status prepared = PrepareRoot(folder()); !prepared.ok()) return prepared;
+    // A folder without a row: Create was interrupted before it answered, or Delete after its row was gone.
+    absl::StatusOr<std::vector<std::string>> ids = store().Ids();
+    if (!ids.ok()) return ids.status();
+    if (absl::Status removed = RemoveAllBut(folder(), folder(), {ids->begin(), ids->end()}); !removed.ok()) {
+      return removed;
+    }
+    absl::StatusOr<std::vector<Job>> left = store().NotClosed();
+    if (!left.ok()) return left.status();
+    for (Job& job : *left) places_.push_back({FollowedJob(std::move(job), surroundings_)});
+    thread_ = std::thread([this] { Run(); });
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<Job> Create(Job job) override {
+    const bool named = !job.id.empty();
+    while (true) {
+      if (!named) job.id = NewJobId();
+      absl::StatusOr<Job> created = CreateOnce(job);
+      if (!named && absl::IsAlreadyExists(created.status())) continue;  // an id in a million
+      return created;
+    }
+  }
+
+  absl::StatusOr<Job> Cancel(const std::string& id) override {
+    while (true) {
+      absl::StatusOr<Job> job = store().Get(id);
+      if (!job.ok() || job->state == JobState::kCancelling) return job;
+      if (IsFinal(job->state)) {
+        return absl::FailedPreconditionError(
+            StrCat("jobs/", id, " is ", JobStateName(job->state), " already: there is nothing to cancel"));
+      }
+      const bool waits = MayFollow(job->state, JobState::kCancelled);
+      absl::StatusOr<Job> moved = store().Move(id, waits ? JobState::kCancelled : JobState::kCancelling);
+      if (absl::IsFailedPrecondition(moved.status())) continue;  // it has just gone on to another state
+      Wake();
+      return moved;
+    }
+  }
+
+  absl::Status Delete(const std::string& id) override {
+    if (absl::Status deleted = store().Delete(id); !deleted.ok()) return deleted;
+    progress_.Forget(id);
+    Wake();
+    return RemoveFolder(folder(), folder() / id);
+  }
+
+  absl::StatusOr<JobProgress> Progress(const std::string& id) override {
+    if (absl::StatusOr<Job> job = store().Get(id); !job.ok()) return job.status();
+    return progress_.Read(id);
+  }
+
+  absl::Status Watch(const std::string& id, int64_t after_sequence, const std::function<bool(const Event&)>& on_event,
+                     const std::function<bool()>& stopped) override {
+    if (absl::StatusOr<Job> job = store().Get(id); !job.ok()) return job.status();
+    const std::unique_ptr<EventLogReader> reader = EventLogReader::Open(JobFolder(folder() / id).events());
+    int64_t last = 0;
+    for (int64_t look = 0;; ++look) {
+      std::vector<Event> events;
+      const absl::Status read = reader->ReadNew(events);
+      for (const Event& event : events) {
+        last = event.sequence;
+        if (event.sequence > after_sequence && !on_event(event)) return absl::OkStatus();
+        const auto* state = std::get_if<StateChanged>(&event.what);
+        if (state != nullptr && IsFinalState(state->state) && last >= after_sequence) return absl::OkStatus();
+      }
+      if (!read.ok()) return read;
+      if (look == 0 && after_sequence > last) {
+        return absl::OutOfRangeError(
+            StrCat("jobs/", id, " has no event ", after_sequence, " yet: its last one is ", last));
+      }
+      if (stopped()) return absl::OkStatus();
+      if (look % kLooksBetweenRowChecks == kLooksBetweenRowChecks - 1) {
+        if (absl::StatusOr<Job> job = store().Get(id); absl::IsNotFound(job.status())) return job.status();
+      }
+      absl::SleepFor(kLook);
+    }
+  }
+
+ private:
+  JobStore& store() { return surroundings_.store; }
+  const fs::path& folder() const { return surroundings_.options.folder; }
+
+  absl::StatusOr<Job> CreateOnce(const Job& job) {
+    absl::StatusOr<fs::path> incoming = MakeIncoming(folder());
+    if (!incoming.ok()) return incoming.status();
+    // The folder first: a row always has its log.
+    absl::Status made = JobFolder(*incoming).AppendState({"QUEUED", "", ""});
+    if (made.ok()) made = MoveIntoPlace(*incoming, folder() / job.id);
+    if (!made.ok()) {
+      RemoveFolder(folder(), *incoming).IgnoreError();
+      return made;
+    }
+    bool created = false;
+    absl::StatusOr<Job> stored = store().Insert(job, created);
+    if (!created) RemoveFolder(folder(), folder() / job.id).IgnoreError();
+    if (created) Wake();
+    return stored;
+  }
+
+  void Wake() {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      woken_ = true;
+    }
+    news_.notify_one();
+  }
+
+  void Run() {
+    for (Place& place : places_) place.job.TakeUp();
+    while (true) {
+      bool runs = false;
+      {
+        const absl::Time now = absl::Now();
+        for (Place& place : places_) Look(place, now);
+        places_.remove_if([](const Place& place) { return place.job.done(); });
+        StartWaiting(now);
+        runs = std::any_of(places_.begin(), places_.end(), [](const Place& place) { return !place.job.waits(); });
+      }
+      {
+        std::unique_lock<std::mutex> lock(mutex_);
+        news_.wait_for(lock, absl::ToChronoMilliseconds(runs ? kLook : kIdle), [this] { return woken_ || stopping_; });
+        if (stopping_) return;
+        woken_ = false;
+      }
+      RefreshRows();
+    }
+  }
+
+  static void Look(Place& place, absl::Time now) {
+    if (now < place.next_look) return;
+    if (!place.job.Advance(now).ok()) place.next_look = now + kRetry;
+  }
+
+  void StartWaiting(absl::Time now) {
+    auto running = std::count_if(places_.begin(), places_.end(), [](const Place& place) { return place.job.runs(); });
+    for (Place& place : places_) {
+      if (running >= surroundings_.options.max_running_jobs) return;
+      if (!place.job.waits() || now < place.next_look) continue;
+      if (!place.job.StartTrainer().ok()) place.next_look = now + kRetry;
+      if (place.job.runs()) ++running;
+    }
+  }
+
+  // New jobs come in, cancelled ones learn of it, deleted ones go.
+  void RefreshRows() {
+    absl::StatusOr<std::vector<Job>> rows = store().NotClosed();
+    if (!rows.ok()) return;
+    std::map<std::string, const Job*> by_id;
+    for (const Job& row : *rows) by_id[row.id] = &row;
+    places_.remove_if([&](const Place& place) { return !by_id.contains(place.job.job().id); });
+    for (Place& place : places_) {
+      const auto found = by_id.find(place.job.job().id);
+      place.job.Update(*found->second);
+      by_id.erase(found);
+    }
+    for (const Job& row : *rows) {
+      if (by_id.contains(row.id)) places_.push_back({FollowedJob(row, surroundings_)});
+    }
+  }
+
+  JobSurroundings surroundings_;
+  JobProgressReader progress_;
+  std::list<Place> places_;  // of the thread alone once it runs; in order of their positions
+  std::mutex mutex_;
+  std::condition_variable news_;
+  bool woken_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<JobQueue>> JobQueue::Start(const JobQueueOptions& options, JobStore& store,
+                                                          DatasetRegistry& datasets, ModelRegistry& models,
+                                                          std::function<void(const Job&, const Event&)> on_event) {
+  std::error_code error;
+  JobQueueOptions absolute = options;
+  absolute.folder = fs::absolute(options.folder, error);
+  if (error) return absl::ErrnoToStatus(error.value(), StrCat("cannot find ", options.folder.string()));
+  auto queue = std::make_unique<Queue>(JobSurroundings{absolute, store, datasets, models, std::move(on_event)});
+  if (absl::Status opened = queue->Open(); !opened.ok()) return opened;
+  return queue;
+}
+
+}  // namespace fintag::server

@@ -1,0 +1,66 @@
+// Runs the jobs: starts trainers in order, follows their event logs, ends them, takes them up again after a restart.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/training/event_log.h"
+#include "server/datasets/dataset_registry.h"
+#include "server/jobs/job.h"
+#include "server/jobs/job_store.h"
+#include "server/models/model_registry.h"
+
+namespace fintag::server {
+
+struct JobQueueOptions {
+  std::filesystem::path folder;   // DATA/jobs; a job's folder is folder/{id} (JOB_FOLDER.md)
+  std::filesystem::path trainer;  // the program fintag-train
+  int32_t max_running_jobs = 1;
+  double cancel_seconds = 1;  // from SIGTERM to SIGKILL; what follows fits into the second of two
+};
+
+// What one job has done so far, read from its event log.
+struct JobProgress {
+  std::vector<EpochResult> epochs;
+  TrainingProgress latest;  // step 0 before the first
+  Scores word_lookup;
+  int64_t last_sequence = 0;
+};
+
+class JobQueue {
+ public:
+  // Starts the queue's thread; takes up what an earlier server left: trainers that still run, logs that went on
+  // without it, final states not yet recorded.
+  // `on_event` is told of every event of every job once (since this start), from the queue's thread: the metrics.
+  static absl::StatusOr<std::unique_ptr<JobQueue>> Start(const JobQueueOptions& options, JobStore& store,
+                                                         DatasetRegistry& datasets, ModelRegistry& models,
+                                                         std::function<void(const Job&, const Event&)> on_event);
+  // Stops following; running trainers go on.
+  virtual ~JobQueue() = default;
+
+  // Stores the job, writes its folder and its first event (QUEUED), and wakes the queue. As JobStore::Insert.
+  virtual absl::StatusOr<Job> Create(Job job) = 0;
+  // FAILED_PRECONDITION if it is done. A waiting job is CANCELLED at once; a running one is told to stop and then,
+  // after cancel_seconds, killed with its process group.
+  virtual absl::StatusOr<Job> Cancel(const std::string& id) = 0;
+  // Row and folder. FAILED_PRECONDITION unless final.
+  virtual absl::Status Delete(const std::string& id) = 0;
+
+  // Of a damaged log, what stands before the damage. NOT_FOUND.
+  virtual absl::StatusOr<JobProgress> Progress(const std::string& id) = 0;
+
+  // Calls `on_event` with the events after `after_sequence`, in order, as they come, until the final one, until it
+  // returns false, or until `stopped` (asked at least every 200 ms) says true. Every watcher reads the log by itself,
+  // so a slow one holds up nobody. NOT_FOUND; OUT_OF_RANGE if after_sequence lies beyond the last event.
+  virtual absl::Status Watch(const std::string& id, int64_t after_sequence,
+                             const std::function<bool(const Event&)>& on_event,
+                             const std::function<bool()>& stopped) = 0;
+};
+
+}  // namespace fintag::server

@@ -1,0 +1,220 @@
+#include "server/jobs/job_store.h"
+
+#include <nlohmann/json.hpp>
+
+#include "absl/time/clock.h"
+#include "core/text/strings.h"
+#include "core/training/training_json.h"
+#include "server/jobs/job_id.h"
+#include "server/storage/paging.h"
+#include "server/storage/resource_name.h"
+
+namespace fintag::server {
+namespace {
+
+constexpr std::string_view kColumns =
+    "position, id, state, dataset, base, model, options, request_id, create_time_ms, start_time_ms, end_time_ms, "
+    "failure_reason, model_version";
+constexpr std::string_view kNotFinal = "state NOT IN ('CANCELLED', 'SUCCEEDED', 'FAILED')";
+
+int64_t NowMs() { return absl::ToUnixMillis(absl::Now()); }
+
+absl::StatusOr<Job> FromRow(const Row& row) {
+  Job job;
+  job.id = row.Text(1);
+  job.state = JobStateFromName(row.Text(2));
+  job.dataset = row.Text(3);
+  job.base = row.Text(4);
+  job.model = row.Text(5);
+  absl::StatusOr<TrainingOptions> options =
+      TrainingOptionsFromJson(nlohmann::json::parse(row.Text(6), nullptr, /*allow_exceptions=*/false));
+  if (!options.ok()) {
+    return absl::DataLossError(StrCat("the options of jobs/", job.id, " are damaged: ", options.status().message()));
+  }
+  job.options = *std::move(options);
+  job.request_id = row.Text(7);
+  job.create_time_ms = row.Int(8);
+  job.start_time_ms = row.Int(9);
+  job.end_time_ms = row.Int(10);
+  job.failure_reason = row.Text(11);
+  job.model_version = row.Text(12);
+  return job;
+}
+
+absl::Status NotFound(const std::string& id) { return absl::NotFoundError(StrCat("there is no jobs/", id)); }
+
+bool SameSpecification(const Job& a, const Job& b) {
+  return a.dataset == b.dataset && a.base == b.base && a.model == b.model && ToJson(a.options) == ToJson(b.options);
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<Job>> JobStore::Select(std::string_view clauses, std::vector<Value> parameters) {
+  absl::StatusOr<std::vector<Row>> rows =
+      database_.Query(StrCat("SELECT ", kColumns, " FROM jobs ", clauses), std::move(parameters));
+  if (!rows.ok()) return rows.status();
+  std::vector<Job> jobs;
+  for (const Row& row : *rows) {
+    absl::StatusOr<Job> job = FromRow(row);
+    if (!job.ok()) return job.status();
+    jobs.push_back(*std::move(job));
+  }
+  return jobs;
+}
+
+absl::Status JobStore::CheckNeeds(const Job& job) {
+  absl::StatusOr<std::string> dataset = ParseDatasetName(job.dataset);
+  if (!dataset.ok()) return dataset.status();
+  absl::StatusOr<ModelName> base = ParseModelName(job.base);
+  if (!base.ok()) return base.status();
+  if (!base->version) return absl::InvalidArgumentError(StrCat("base must name a version, is ", job.base));
+  absl::StatusOr<ModelName> model = ParseModelName(job.model);
+  if (!model.ok()) return model.status();
+  if (model->version) return absl::InvalidArgumentError(StrCat("model must be models/{id}, is ", job.model));
+  absl::StatusOr<std::vector<Row>> rows = database_.Query("SELECT 1 FROM datasets WHERE id = ?", {*dataset});
+  if (!rows.ok()) return rows.status();
+  if (rows->empty()) return absl::NotFoundError(StrCat("there is no ", job.dataset));
+  rows = database_.Query("SELECT 1 FROM model_versions WHERE model = ? AND version = ?", {base->id, *base->version});
+  if (!rows.ok()) return rows.status();
+  if (rows->empty()) return absl::NotFoundError(StrCat("there is no ", job.base));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Job> JobStore::Insert(Job job, bool& created) {
+  created = false;
+  if (job.id.empty()) job.id = NewJobId();
+  if (absl::Status checked = CheckResourceId("job", job.id); !checked.ok()) return checked;
+  job.state = JobState::kQueued;
+  job.create_time_ms = NowMs();
+  absl::Status inserted = database_.Transaction([&]() -> absl::Status {
+    if (!job.request_id.empty()) {
+      absl::StatusOr<std::vector<Job>> before = Select("WHERE request_id = ?", {job.request_id});
+      if (!before.ok()) return before.status();
+      if (!before->empty()) {
+        if (!SameSpecification(before->front(), job)) {
+          return absl::InvalidArgumentError(StrCat("request_id was used for jobs/", before->front().id,
+                                                   " with another specification: give every request its own"));
+        }
+        job = before->front();
+        return absl::OkStatus();
+      }
+    }
+    if (absl::Status needs = CheckNeeds(job); !needs.ok()) return needs;
+    absl::Status status =
+        database_
+            .Execute(
+                "INSERT INTO jobs (id, state, dataset, base, model, options, request_id, create_time_ms, "
+                "start_time_ms, end_time_ms, failure_reason, model_version, log_closed) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', '', 0)",
+                {job.id, std::string(JobStateName(job.state)), job.dataset, job.base, job.model,
+                 Dump(ToJson(job.options)), job.request_id, job.create_time_ms})
+            .status();
+    created = status.ok();
+    return status;
+  });
+  if (!inserted.ok()) {
+    created = false;
+    return inserted;
+  }
+  return job;
+}
+
+absl::StatusOr<Job> JobStore::Get(const std::string& id) {
+  absl::StatusOr<std::vector<Job>> jobs = Select("WHERE id = ?", {id});
+  if (!jobs.ok()) return jobs.status();
+  if (jobs->empty()) return NotFound(id);
+  return std::move(jobs->front());
+}
+
+absl::StatusOr<std::vector<Job>> JobStore::List(const PageRequest& page, std::string& next_page_token) {
+  next_page_token.clear();
+  absl::StatusOr<PageStart> start = ReadPageRequest("jobs", page);
+  if (!start.ok()) return start.status();
+  absl::StatusOr<std::vector<Row>> rows =
+      database_.Query(StrCat("SELECT ", kColumns, " FROM jobs WHERE position < ? ORDER BY position DESC LIMIT ?"),
+                      {start->before, start->rows + 1});
+  if (!rows.ok()) return rows.status();
+  if (static_cast<int64_t>(rows->size()) > start->rows) {
+    rows->pop_back();
+    next_page_token = PageToken("jobs", rows->back().Int(0));
+  }
+  std::vector<Job> jobs;
+  for (const Row& row : *rows) {
+    absl::StatusOr<Job> job = FromRow(row);
+    if (!job.ok()) return job.status();
+    jobs.push_back(*std::move(job));
+  }
+  return jobs;
+}
+
+absl::StatusOr<std::vector<Job>> JobStore::Unfinished() {
+  return Select(StrCat("WHERE ", kNotFinal, " ORDER BY position"), {});
+}
+
+absl::StatusOr<std::vector<Job>> JobStore::NotClosed() { return Select("WHERE log_closed = 0 ORDER BY position", {}); }
+
+absl::Status JobStore::CloseLog(const std::string& id) {
+  absl::StatusOr<int64_t> rows =
+      database_.Execute(StrCat("UPDATE jobs SET log_closed = 1 WHERE id = ? AND NOT (", kNotFinal, ")"), {id});
+  if (!rows.ok()) return rows.status();
+  if (*rows > 0) return absl::OkStatus();
+  absl::StatusOr<Job> job = Get(id);
+  if (!job.ok()) return job.status();
+  return absl::FailedPreconditionError(StrCat("jobs/", id, " is ", JobStateName(job->state)));
+}
+
+absl::StatusOr<std::vector<std::string>> JobStore::Ids() {
+  absl::StatusOr<std::vector<Row>> rows = database_.Query("SELECT id FROM jobs");
+  if (!rows.ok()) return rows.status();
+  std::vector<std::string> ids;
+  for (const Row& row : *rows) ids.push_back(row.Text(0));
+  return ids;
+}
+
+absl::StatusOr<std::vector<std::pair<JobState, int64_t>>> JobStore::CountByState() {
+  absl::StatusOr<std::vector<Row>> rows = database_.Query("SELECT state, COUNT(*) FROM jobs GROUP BY state");
+  if (!rows.ok()) return rows.status();
+  std::vector<std::pair<JobState, int64_t>> counts;
+  for (const Row& row : *rows) counts.emplace_back(JobStateFromName(row.Text(0)), row.Int(1));
+  return counts;
+}
+
+absl::StatusOr<Job> JobStore::Move(const std::string& id, JobState to, const std::string& failure_reason,
+                                   const std::string& model_version) {
+  absl::StatusOr<Job> job = NotFound(id);
+  absl::Status moved = database_.Transaction([&]() -> absl::Status {
+    job = Get(id);
+    if (!job.ok()) return job.status();
+    if (!MayFollow(job->state, to)) {
+      return absl::FailedPreconditionError(
+          StrCat("jobs/", id, " is ", JobStateName(job->state), " and cannot become ", JobStateName(to)));
+    }
+    job->state = to;
+    if (to == JobState::kValidating) job->start_time_ms = NowMs();
+    if (IsFinal(to)) job->end_time_ms = NowMs();
+    job->failure_reason = failure_reason;
+    job->model_version = model_version;
+    return database_
+        .Execute(
+            "UPDATE jobs SET state = ?, start_time_ms = ?, end_time_ms = ?, failure_reason = ?, "
+            "model_version = ? WHERE id = ?",
+            {std::string(JobStateName(to)), job->start_time_ms, job->end_time_ms, failure_reason, model_version, id})
+        .status();
+  });
+  if (!moved.ok()) return moved;
+  return job;
+}
+
+absl::Status JobStore::Delete(const std::string& id) {
+  return database_.Transaction([&]() -> absl::Status {
+    absl::StatusOr<Job> job = Get(id);
+    if (!job.ok()) return job.status();
+    if (!IsFinal(job->state)) {
+      return absl::FailedPreconditionError(
+          StrCat("jobs/", id, " is ", JobStateName(job->state), ": cancel it, or wait until it is done"));
+    }
+    return database_.Execute("DELETE FROM jobs WHERE id = ?", {id}).status();
+  });
+}
+
+}  // namespace fintag::server

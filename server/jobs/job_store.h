@@ -1,0 +1,48 @@
+// The jobs' rows: the truth about every job. No processes and no events here.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/jobs/job.h"
+#include "server/storage/database.h"
+
+namespace fintag::server {
+
+class JobStore {
+ public:
+  explicit JobStore(Database& database) : database_(database) {}
+
+  // Stores a new job and returns it, with an id (job_id.h) if it has none and its time; if its request_id is known, the
+  // job made with it instead (`created` false), or INVALID_ARGUMENT if that one has another specification. NOT_FOUND if
+  // dataset or base is gone, checked in the same transaction.
+  absl::StatusOr<Job> Insert(Job job, bool& created);
+  absl::StatusOr<Job> Get(const std::string& id);
+  absl::StatusOr<std::vector<Job>> List(const PageRequest& page, std::string& next_page_token);
+  absl::StatusOr<std::vector<Job>> Unfinished();  // oldest first
+  // Jobs whose event log does not end with their final state yet, unfinished ones included; oldest first.
+  absl::StatusOr<std::vector<Job>> NotClosed();
+  // The event log of a final job is complete.
+  absl::Status CloseLog(const std::string& id);
+  absl::StatusOr<std::vector<std::string>> Ids();
+  absl::StatusOr<std::vector<std::pair<JobState, int64_t>>> CountByState();
+
+  // Moves the job along an arrow of the life cycle, with what belongs to the new state (start and end times, failure
+  // reason, model version). FAILED_PRECONDITION names the state that it is in.
+  absl::StatusOr<Job> Move(const std::string& id, JobState to, const std::string& failure_reason = "",
+                           const std::string& model_version = "");
+  absl::Status Delete(const std::string& id);  // FAILED_PRECONDITION unless final
+
+ private:
+  absl::StatusOr<std::vector<Job>> Select(std::string_view clauses, std::vector<Value> parameters);
+  absl::Status CheckNeeds(const Job& job);
+
+  Database& database_;
+};
+
+}  // namespace fintag::server

@@ -1,0 +1,245 @@
+#include "server/jobs/worker_process.h"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "core/text/strings.h"
+#include "core/training/file_io.h"
+
+namespace fintag::server {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Stands for a step of the child that failed; sent to the parent with its errno.
+struct ChildError {
+  char step[16];
+  int error;
+};
+
+// What the child needs, prepared before the fork: after it only async-signal-safe calls are allowed.
+struct ChildPlan {
+  const char* program;
+  std::array<char*, 4> arguments;
+  int null_input;
+  int output;
+  int pid_file;
+  int report;  // close-on-exec, so that a good exec closes it
+};
+
+[[noreturn]] void FailChild(const ChildPlan& plan, const char* step) {
+  ChildError failure = {};
+  failure.error = errno;
+  strncpy(failure.step, step, sizeof failure.step - 1);
+  [[maybe_unused]] const ssize_t written = write(plan.report, &failure, sizeof failure);
+  _exit(127);
+}
+
+[[noreturn]] void RunChild(const ChildPlan& plan) {
+  // A session, and so a process group, of its own: what a terminal or a supervisor sends to the server's does not
+  // reach it.
+  if (setsid() < 0) FailChild(plan, "setsid");
+  for (int signal = 1; signal < NSIG; ++signal) {
+    struct sigaction action = {};
+    action.sa_handler = SIG_DFL;
+    sigaction(signal, &action, nullptr);  // fails for those that cannot be set, which are as they should be
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  if (sigprocmask(SIG_SETMASK, &none, nullptr) != 0) FailChild(plan, "sigprocmask");
+  // Written here, not by the server: if that is killed now, the next one finds the trainer all the same.
+  char digits[24];
+  char* const end = std::to_chars(digits, digits + sizeof digits - 1, getpid()).ptr;
+  *end = '\n';
+  const ssize_t length = end + 1 - digits;
+  if (write(plan.pid_file, digits, static_cast<size_t>(length)) != length) FailChild(plan, "pid");
+  if (dup2(plan.null_input, 0) < 0 || dup2(plan.output, 1) < 0 || dup2(plan.output, 2) < 0) FailChild(plan, "dup2");
+  // The server's sockets and files must not live on in the trainer.
+  if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) {
+    // Kernels before 5.11 have no such flag.
+    for (int descriptor = 3; descriptor < 65536; ++descriptor) fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+  }
+  execv(plan.program, plan.arguments.data());
+  FailChild(plan, "exec");
+}
+
+int OpenFor(const fs::path& file, int flags) { return open(file.c_str(), flags | O_CLOEXEC, 0644); }
+
+// The same descriptor with a number over 2: a server started without standard input or output hands those numbers out,
+// and the child puts other files there.
+int AboveStandard(int descriptor) {
+  if (descriptor < 0 || descriptor > 2) return descriptor;
+  const int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
+  const int error = errno;
+  close(descriptor);
+  errno = error;
+  return moved;
+}
+
+// Whether a trainer holds the lock of this folder.
+bool IsLocked(const fs::path& folder) {
+  const int descriptor = OpenFor(folder / "trainer.lock", O_RDONLY);
+  if (descriptor < 0) return false;
+  const bool locked = flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  close(descriptor);  // lets go of the lock
+  return locked;
+}
+
+// Whether process `pid` was started for `folder`: tells the trainer from a stranger that was given its number since.
+// A process that has ended and only waits to be reaped has no command line.
+bool WorksFor(pid_t pid, const fs::path& folder) {
+  absl::StatusOr<std::string> line = ReadFile(fs::path("/proc") / std::to_string(pid) / "cmdline");
+  if (!line.ok()) return false;
+  const std::vector<std::string> arguments = absl::StrSplit(*line, '\0');
+  for (size_t i = 0; i + 1 < arguments.size(); ++i) {
+    std::error_code error;
+    if (arguments[i] == "--job" && fs::equivalent(arguments[i + 1], folder, error) && !error) return true;
+  }
+  return false;
+}
+
+class Child : public WorkerProcess {
+ public:
+  explicit Child(pid_t pid) : pid_(pid) {}
+
+  std::optional<WorkerExit> Poll() override {
+    if (exit_) return exit_;
+    siginfo_t info = {};
+    if (waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) != 0) {
+      if (errno != EINTR) exit_ = WorkerExit();  // reaped by somebody else
+      return exit_;
+    }
+    if (info.si_pid == 0) return std::nullopt;
+    // What it left in its group must not go on writing. The number cannot be another's before it is reaped.
+    kill(-pid_, SIGKILL);
+    int status = 0;
+    while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+    WorkerExit exit;
+    if (WIFSIGNALED(status)) exit.signal = WTERMSIG(status);
+    if (WIFEXITED(status)) exit.exit_code = WEXITSTATUS(status);
+    exit_ = exit;
+    return exit_;
+  }
+  void Terminate() override { Send(SIGTERM); }
+  void Kill() override { Send(SIGKILL); }
+  pid_t pid() const override { return pid_; }
+
+ private:
+  void Send(int signal) {
+    if (!exit_) kill(-pid_, signal);
+  }
+
+  const pid_t pid_;
+  std::optional<WorkerExit> exit_;
+};
+
+class Adopted : public WorkerProcess {
+ public:
+  Adopted(pid_t pid, fs::path folder) : pid_(pid), folder_(std::move(folder)) {}
+
+  std::optional<WorkerExit> Poll() override {
+    if (!ended_ && !WorksFor(pid_, folder_)) ended_ = true;
+    if (ended_) return WorkerExit();
+    return std::nullopt;
+  }
+  void Terminate() override { Send(SIGTERM); }
+  void Kill() override { Send(SIGKILL); }
+  pid_t pid() const override { return pid_; }
+
+ private:
+  void Send(int signal) {
+    if (!Poll()) kill(-pid_, signal);
+  }
+
+  const pid_t pid_;
+  const fs::path folder_;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+std::string WorkerExit::Describe() const {
+  if (signal != 0) {
+    const char* name = sigabbrev_np(signal);
+    return name == nullptr ? StrCat("killed by signal ", signal)
+                           : StrCat("killed by signal ", signal, " (SIG", name, ")");
+  }
+  if (exit_code >= 0) return StrCat("exited with status ", exit_code);
+  return "ended with a status that nobody saw";
+}
+
+absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const fs::path& trainer, const fs::path& folder) {
+  std::error_code error;
+  const std::string program = fs::absolute(trainer, error).string();
+  const std::string place = fs::canonical(folder, error).string();
+  if (error) return absl::ErrnoToStatus(error.value(), StrCat("cannot find ", folder.string()));
+  if (IsLocked(place)) return absl::FailedPreconditionError(StrCat("a trainer works in ", place, " already"));
+
+  std::vector<int> opened;
+  const absl::Cleanup closing = [&opened] {
+    for (const int descriptor : opened) close(descriptor);
+  };
+  const auto open_file = [&](const fs::path& file, int flags) {
+    const int descriptor = AboveStandard(OpenFor(file, flags));
+    if (descriptor >= 0) opened.push_back(descriptor);
+    return descriptor;
+  };
+  ChildPlan plan = {};
+  std::string option = "--job";
+  plan.program = program.c_str();
+  plan.arguments = {const_cast<char*>(program.c_str()), option.data(), const_cast<char*>(place.c_str()), nullptr};
+  plan.null_input = open_file("/dev/null", O_RDONLY);
+  plan.output = open_file(place + "/trainer.out", O_WRONLY | O_CREAT | O_APPEND);
+  plan.pid_file = open_file(place + "/trainer.pid", O_WRONLY | O_CREAT | O_TRUNC);
+  int report[2];
+  if (plan.null_input < 0 || plan.output < 0 || plan.pid_file < 0 || pipe2(report, O_CLOEXEC) != 0) {
+    return absl::ErrnoToStatus(errno, StrCat("cannot open the trainer's files in ", place));
+  }
+  opened.push_back(report[0]);
+  plan.report = AboveStandard(report[1]);
+  const pid_t pid = fork();
+  if (pid == 0) RunChild(plan);
+  const int fork_error = errno;
+  close(plan.report);
+  if (pid < 0) return absl::ErrnoToStatus(fork_error, "cannot start a process for the trainer");
+  ChildError failure = {};
+  ssize_t size;
+  do {
+    size = read(report[0], &failure, sizeof failure);  // until the exec, or what failed
+  } while (size < 0 && errno == EINTR);
+  if (size == static_cast<ssize_t>(sizeof failure)) {
+    while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    return absl::ErrnoToStatus(failure.error, StrCat("cannot start the trainer ", program, " (", failure.step, ")"));
+  }
+  return std::make_unique<Child>(pid);
+}
+
+std::unique_ptr<WorkerProcess> WorkerProcess::Find(const fs::path& folder) {
+  absl::StatusOr<std::string> text = ReadFile(folder / "trainer.pid");
+  pid_t pid = 0;
+  if (!text.ok() || !absl::SimpleAtoi(absl::StripAsciiWhitespace(*text), &pid) || pid <= 1) return nullptr;
+  if (!WorksFor(pid, folder)) return nullptr;
+  return std::make_unique<Adopted>(pid, folder);
+}
+
+}  // namespace fintag::server

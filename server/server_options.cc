@@ -1,0 +1,89 @@
+#include "server/server_options.h"
+
+#include <CLI/CLI.hpp>
+#include <map>
+
+#include "core/version.h"
+
+namespace fintag::server {
+namespace {
+
+// "HOST:PORT" with the port in 0 to 65,535; "[::1]:50051" too.
+bool SplitAddress(const std::string& address, std::string& host, int& port) {
+  const size_t colon = address.rfind(':');
+  if (colon == std::string::npos || colon == 0) return false;
+  host = address.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  const std::string number = address.substr(colon + 1);
+  if (number.empty() || number.size() > 5 || number.find_first_not_of("0123456789") != std::string::npos) return false;
+  port = std::stoi(number);
+  return port <= 65535;
+}
+
+std::string CheckAddress(const std::string& address) {
+  std::string host;
+  int port = 0;
+  return SplitAddress(address, host, port) ? "" : "must be HOST:PORT, is " + address;
+}
+
+}  // namespace
+
+ParsedOptions ParseServerOptions(int argc, char** argv) {
+  ParsedOptions parsed;
+  ServerOptions& options = parsed.options;
+  std::string metrics_listen = "localhost:9464";
+  std::string log_format = "text";
+
+  CLI::App app("Fintag's server: fine-tuning jobs, models and entity tagging over gRPC.", "fintagd");
+  app.set_version_flag("--version", std::string("fintagd ") + kVersion);
+  app.set_config("--config", "", "Read options from this file (TOML, names as here without the dashes)");
+  app.add_option("--data-dir", options.data_dir, "Folder for datasets, models and jobs; made if it is not there")
+      ->required();
+  app.add_option("--listen", options.api.listen, "HOST:PORT of the gRPC API")
+      ->check(CheckAddress)
+      ->capture_default_str();
+  app.add_option("--metrics-listen", metrics_listen, "HOST:PORT of /metrics, /healthz and /readyz")
+      ->check(CheckAddress)
+      ->capture_default_str();
+  app.add_option("--log-format", log_format, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  app.add_option("--device", options.models.tagger.device, "Where models tag: auto, cpu or cuda")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
+      ->capture_default_str();
+  app.add_option("--threads", options.models.tagger.threads, "Threads of one model's forward pass; 0: all processors")
+      ->check(CLI::Range(0, 4096))
+      ->capture_default_str();
+  app.add_option("--trainer", options.jobs.trainer, "The program fintag-train; default: beside fintagd");
+
+  auto* limits = app.add_option_group("Limits");
+  const auto positive = CLI::Range(int64_t{1}, int64_t{1} << 50);
+  const auto limit = [&](const char* name, auto& value, const char* help) {
+    limits->add_option(name, value, help)->check(positive)->capture_default_str();
+  };
+  limit("--max-running-jobs", options.jobs.max_running_jobs, "Trainers at once; the other jobs wait in order");
+  limit("--max-message-bytes", options.api.max_message_bytes, "Largest gRPC message");
+  limit("--max-calls", options.api.max_threads, "gRPC calls at once");
+  limit("--max-text-bytes", options.tagging.max_text_bytes, "Largest text to tag");
+  limit("--max-texts", options.tagging.max_texts, "Texts in one tag request");
+  limit("--max-queue-tokens", options.models.scheduler.max_queue_tokens, "Tokens that may wait for one model");
+  limit("--max-batch-tokens", options.models.scheduler.max_batch_tokens, "Tokens in one forward pass");
+  limit("--max-loaded-models", options.models.max_loaded, "Model versions in memory");
+  limit("--max-dataset-bytes", options.max_dataset_bytes, "Largest dataset");
+  limit("--max-model-bytes", options.max_model_bytes, "Largest model import");
+  limit("--max-watchers", options.max_watchers, "Open job watches");
+  limit("--stop-seconds", options.stop_seconds, "Time for calls under way when the server is told to stop");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // CLI11 prints help, version or what is wrong; wrong usage is 2.
+    parsed.exit_status = app.exit(error) == 0 ? 0 : 2;
+    return parsed;
+  }
+  SplitAddress(metrics_listen, options.metrics_host, options.metrics_port);
+  options.log_format = log_format == "json" ? LogFormat::kJson : LogFormat::kText;
+  return parsed;
+}
+
+}  // namespace fintag::server

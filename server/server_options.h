@@ -1,0 +1,39 @@
+// What fintagd can be told, on the command line or in a file of the same names.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "server/api/api_server.h"
+#include "server/api/tagging_service.h"
+#include "server/jobs/job_queue.h"
+#include "server/serving/loaded_models.h"
+#include "server/telemetry/logger.h"
+
+namespace fintag::server {
+
+struct ServerOptions {
+  std::filesystem::path data_dir;
+  std::string metrics_host = "localhost";
+  int metrics_port = 9464;
+  LogFormat log_format = LogFormat::kText;
+  int64_t max_dataset_bytes = int64_t{1} << 30;
+  int64_t max_model_bytes = int64_t{8} << 30;
+  int32_t max_watchers = 256;
+  int32_t stop_seconds = 10;  // for calls under way at SIGTERM
+  ApiServerOptions api;
+  JobQueueOptions jobs;  // folder and trainer are set by main
+  LoadedModelsOptions models;
+  TaggingLimits tagging;
+};
+
+// The options, or the status that the program should exit with at once (--help, --version, wrong usage).
+struct ParsedOptions {
+  ServerOptions options;
+  std::optional<int> exit_status;
+};
+ParsedOptions ParseServerOptions(int argc, char** argv);
+
+}  // namespace fintag::server

@@ -1,0 +1,173 @@
+#include "server/service.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <atomic>
+
+#include "core/text/strings.h"
+#include "server/api/dataset_service.h"
+#include "server/api/model_service.h"
+#include "server/api/tagging_service.h"
+#include "server/api/training_service.h"
+#include "server/telemetry/http_endpoint.h"
+
+namespace fintag::server {
+namespace {
+
+// One server a data folder.
+class FolderLock {
+ public:
+  ~FolderLock() {
+    if (descriptor_ >= 0) close(descriptor_);
+  }
+
+  absl::Status Take(const std::filesystem::path& folder) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (error) return absl::UnknownError(StrCat("cannot make ", folder.string(), ": ", error.message()));
+    descriptor_ = open((folder / "fintagd.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (descriptor_ < 0) {
+      return absl::ErrnoToStatus(errno, StrCat("cannot write in ", folder.string()));
+    }
+    if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+      return absl::FailedPreconditionError(StrCat("another fintagd uses ", folder.string()));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  int descriptor_ = -1;
+};
+
+VersionLabels LabelsOf(const ModelVersion& version) { return {version.model, std::to_string(version.version)}; }
+
+class RunningService final : public Service {
+ public:
+  explicit RunningService(const Logger& logger) : logger_(logger), metrics_(Metrics::Create()) {}
+  ~RunningService() override { Stop(); }
+
+  absl::Status Start(const ServerOptions& options) {
+    if (absl::Status status = lock_.Take(options.data_dir); !status.ok()) return status;
+    if (absl::Status status = OpenRegistries(options); !status.ok()) return status;
+    if (absl::Status status = StartEndpoints(options); !status.ok()) return status;
+    stop_seconds_ = options.stop_seconds;
+    ready_ = true;
+    logger_.Write(Severity::kInfo, "listening",
+                  {{"grpc", StrCat(api_->port())}, {"http", StrCat(http_->port())},
+                   {"data", options.data_dir.string()}});
+    return absl::OkStatus();
+  }
+
+  void Stop() override {
+    if (stopping_.exchange(true)) return;
+    ready_ = false;
+    if (api_ != nullptr) api_->Stop(std::chrono::seconds(stop_seconds_));
+    // The gauges' reader goes before what it reads.
+    http_.reset();
+    queue_.reset();
+    loaded_.reset();
+  }
+
+ private:
+  absl::Status OpenRegistries(const ServerOptions& options) {
+    absl::StatusOr<std::unique_ptr<Database>> database = Database::Open(options.data_dir / "fintag.db");
+    if (!database.ok()) return database.status();
+    database_ = *std::move(database);
+    absl::StatusOr<std::unique_ptr<DatasetRegistry>> datasets =
+        DatasetRegistry::Open(*database_, options.data_dir / "datasets");
+    if (!datasets.ok()) return datasets.status();
+    datasets_ = *std::move(datasets);
+    absl::StatusOr<std::unique_ptr<ModelRegistry>> models =
+        ModelRegistry::Open(*database_, options.data_dir / "models");
+    if (!models.ok()) return models.status();
+    models_ = *std::move(models);
+    store_ = std::make_unique<JobStore>(*database_);
+
+    JobQueueOptions jobs = options.jobs;
+    jobs.folder = options.data_dir / "jobs";
+    absl::StatusOr<std::unique_ptr<JobQueue>> queue = JobQueue::Start(
+        jobs, *store_, *datasets_, *models_, [this](const Job& job, const Event& event) { OnJobEvent(job, event); });
+    if (!queue.ok()) return queue.status();
+    queue_ = *std::move(queue);
+    loaded_ = LoadedModels::Create(*models_, options.models,
+                                   [this](const ModelVersion& version, const BatchReport& report) {
+                                     metrics_->OnBatch(LabelsOf(version), report.tokens, report.seconds,
+                                                       report.queue_seconds);
+                                   });
+    return absl::OkStatus();
+  }
+
+  absl::Status StartEndpoints(const ServerOptions& options) {
+    metrics_->set_before_scrape([this](Metrics&) { UpdateGauges(); });
+    absl::StatusOr<std::unique_ptr<HttpEndpoint>> http =
+        HttpEndpoint::Start(options.metrics_host, options.metrics_port, *metrics_, ready_);
+    if (!http.ok()) return http.status();
+    http_ = *std::move(http);
+
+    const CallEnvironment environment{*metrics_, logger_, stopping_};
+    dataset_service_ = std::make_unique<DatasetService>(environment, *datasets_, options.max_dataset_bytes);
+    model_service_ = std::make_unique<ModelService>(environment, *models_, *loaded_, options.max_model_bytes);
+    training_service_ = std::make_unique<TrainingService>(environment, *store_, *queue_, *datasets_, *models_,
+                                                          options.max_watchers);
+    tagging_service_ = std::make_unique<TaggingService>(environment, *loaded_, options.tagging);
+    absl::StatusOr<std::unique_ptr<ApiServer>> api =
+        ApiServer::Start(options.api, {dataset_service_.get(), model_service_.get(), training_service_.get(),
+                                       tagging_service_.get()});
+    if (!api.ok()) return api.status();
+    api_ = *std::move(api);
+    return absl::OkStatus();
+  }
+
+  void OnJobEvent(const Job& job, const Event& event) {
+    metrics_->OnJobEvent(job.id, event);
+    if (const auto* change = std::get_if<StateChanged>(&event.what)) {
+      logger_.Write(change->state == "FAILED" ? Severity::kWarning : Severity::kInfo, "job",
+                    {{"job", job.id}, {"state", change->state}, {"model_version", change->model_version}});
+    }
+  }
+
+  // What is read at each scrape instead of being told.
+  void UpdateGauges() {
+    if (absl::StatusOr<std::vector<std::pair<JobState, int64_t>>> counts = store_->CountByState(); counts.ok()) {
+      for (const auto& [state, count] : *counts) metrics_->SetJobs(std::string(JobStateName(state)), count);
+    }
+    for (const auto& model : loaded_->Snapshot()) {
+      metrics_->SetQueueTokens(LabelsOf(model->version), model->scheduler->queue_tokens());
+      if (model->version.scores.has_value()) {
+        metrics_->SetModelF1(LabelsOf(model->version), model->version.scores->micro.f1);
+      }
+    }
+  }
+
+  const Logger& logger_;
+  FolderLock lock_;
+  std::atomic<bool> stopping_ = false;
+  std::atomic<bool> ready_ = false;
+  int32_t stop_seconds_ = 10;
+  // Each uses those above it.
+  std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<DatasetRegistry> datasets_;
+  std::unique_ptr<ModelRegistry> models_;
+  std::unique_ptr<JobStore> store_;
+  std::unique_ptr<JobQueue> queue_;
+  std::unique_ptr<LoadedModels> loaded_;
+  std::unique_ptr<HttpEndpoint> http_;
+  std::unique_ptr<DatasetService> dataset_service_;
+  std::unique_ptr<ModelService> model_service_;
+  std::unique_ptr<TrainingService> training_service_;
+  std::unique_ptr<TaggingService> tagging_service_;
+  std::unique_ptr<ApiServer> api_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Service>> Service::Start(const ServerOptions& options, const Logger& logger) {
+  auto service = std::make_unique<RunningService>(logger);
+  if (absl::Status status = service->Start(options); !status.ok()) return status;
+  return service;
+}
+
+}  // namespace fintag::server

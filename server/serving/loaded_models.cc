@@ -1,0 +1,159 @@
+#include "server/serving/loaded_models.h"
+
+#include <algorithm>
+#include <exception>
+#include <map>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "core/text/strings.h"
+
+namespace fintag::server {
+namespace {
+
+// A version that is loaded or being loaded. Guarded by the mutex of Models, but for `version`.
+struct Slot {
+  explicit Slot(ModelVersion version) : version(std::move(version)) {}
+
+  const ModelVersion version;
+  bool ready = false;
+  absl::Status status;                       // of the load
+  std::shared_ptr<const LoadedModel> model;  // if it went well
+  int64_t last_use = 0;
+};
+
+// A deleted model can come back under the same name, its first version with other weights.
+bool IsSame(const ModelVersion& a, const ModelVersion& b) {
+  return a.name() == b.name() && a.create_time_ms == b.create_time_ms && a.weights_sha256 == b.weights_sha256;
+}
+
+class Models final : public LoadedModels {
+ public:
+  Models(ModelRegistry& registry, const LoadedModelsOptions& options, BatchObserver on_batch, TaggerLoader load)
+      : registry_(registry), options_(options), on_batch_(std::move(on_batch)), load_(std::move(load)) {}
+
+  absl::StatusOr<std::shared_ptr<const LoadedModel>> Get(const std::string& name) override {
+    absl::StatusOr<ModelVersion> version = registry_.Resolve(name, /*tagger=*/true);
+    if (!version.ok()) return version.status();
+
+    std::shared_ptr<Slot> stale;  // destroyed outside the lock, like everything that ends a scheduler
+    std::shared_ptr<Slot> slot;
+    {
+      absl::MutexLock lock(&mutex_);
+      std::shared_ptr<Slot>& place = slots_[version->name()];
+      const bool load = place == nullptr || !IsSame(place->version, *version);
+      if (load) stale = std::exchange(place, std::make_shared<Slot>(*version));
+      slot = place;
+      slot->last_use = ++uses_;
+      if (!load) {
+        mutex_.Await(absl::Condition(&slot->ready));
+        if (!slot->status.ok()) return slot->status;
+        return slot->model;
+      }
+    }
+    return LoadInto(slot);
+  }
+
+  bool IsLoaded(const std::string& version_name) const override {
+    absl::MutexLock lock(&mutex_);
+    const auto place = slots_.find(version_name);
+    return place != slots_.end() && place->second->ready;
+  }
+
+  void Forget(const std::string& name) override {
+    std::vector<std::shared_ptr<Slot>> dropped;
+    absl::MutexLock lock(&mutex_);
+    for (auto place = slots_.begin(); place != slots_.end();) {
+      const bool hit = place->first == name || place->first.rfind(name + "/versions/", 0) == 0;
+      if (hit) dropped.push_back(place->second);
+      place = hit ? slots_.erase(place) : std::next(place);
+    }
+  }
+
+  std::vector<std::shared_ptr<const LoadedModel>> Snapshot() const override {
+    std::vector<std::shared_ptr<const LoadedModel>> models;
+    absl::MutexLock lock(&mutex_);
+    for (const auto& [name, slot] : slots_) {
+      if (slot->ready) models.push_back(slot->model);
+    }
+    return models;
+  }
+
+ private:
+  // Loads for the caller who made the slot; the others of this version wait for it.
+  absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadInto(const std::shared_ptr<Slot>& slot) {
+    absl::StatusOr<std::shared_ptr<const LoadedModel>> model = Load(slot->version);
+    if (model.ok()) {
+      // Forget comes behind each deletion, but it cannot have seen a slot made after it.
+      absl::StatusOr<ModelVersion> current = registry_.Resolve(slot->version.name(), /*tagger=*/true);
+      if (!current.ok()) {
+        model = current.status();
+      } else if (!IsSame(*current, slot->version)) {
+        model = absl::NotFoundError(StrCat(slot->version.name(), " was deleted while it was loaded"));
+      }
+    }
+    std::vector<std::shared_ptr<Slot>> dropped;
+    absl::MutexLock lock(&mutex_);
+    slot->ready = true;
+    slot->status = model.status();
+    if (model.ok()) {
+      slot->model = *model;
+      DropUnused(*slot, dropped);
+    } else if (const auto place = slots_.find(slot->version.name()); place != slots_.end() && place->second == slot) {
+      slots_.erase(place);  // the next request tries again
+    }
+    return model;
+  }
+
+  absl::StatusOr<std::shared_ptr<const LoadedModel>> Load(const ModelVersion& version) const {
+    // Whatever happens here, the slot must become ready: others wait for it.
+    try {
+      absl::StatusOr<std::unique_ptr<Tagger>> tagger = load_(registry_.Folder(version), options_.tagger);
+      if (!tagger.ok()) return tagger.status();
+      auto model = std::make_shared<LoadedModel>();
+      model->version = version;
+      // Not by `this`: a handle may outlive it.
+      model->scheduler = TagScheduler::Start(std::move(*tagger), options_.scheduler,
+                                             [on_batch = on_batch_, version](const BatchReport& report) {
+                                               if (on_batch) on_batch(version, report);
+                                             });
+      return model;
+    } catch (const std::exception& error) {
+      return absl::ResourceExhaustedError(StrCat("cannot load ", version.name(), ": ", error.what()));
+    }
+  }
+
+  // Makes room for `newest` by the versions unused for longest. Those that still load stay.
+  void DropUnused(const Slot& newest, std::vector<std::shared_ptr<Slot>>& dropped)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    while (slots_.size() > static_cast<size_t>(std::max(options_.max_loaded, 1))) {
+      auto oldest = slots_.end();
+      for (auto place = slots_.begin(); place != slots_.end(); ++place) {
+        const Slot& slot = *place->second;
+        if (!slot.ready || &slot == &newest) continue;
+        if (oldest == slots_.end() || slot.last_use < oldest->second->last_use) oldest = place;
+      }
+      if (oldest == slots_.end()) return;
+      dropped.push_back(oldest->second);
+      slots_.erase(oldest);
+    }
+  }
+
+  ModelRegistry& registry_;
+  const LoadedModelsOptions options_;
+  const BatchObserver on_batch_;
+  const TaggerLoader load_;
+  mutable absl::Mutex mutex_;
+  std::map<std::string, std::shared_ptr<Slot>> slots_ ABSL_GUARDED_BY(mutex_);  // by version name
+  int64_t uses_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<LoadedModels> LoadedModels::Create(ModelRegistry& registry, const LoadedModelsOptions& options,
+                                                   BatchObserver on_batch, TaggerLoader load) {
+  return std::make_unique<Models>(registry, options, std::move(on_batch), std::move(load));
+}
+
+}  // namespace fintag::server

@@ -1,0 +1,51 @@
+// Model versions in memory: loaded on first use, kept, each with its scheduler. A handle keeps a version alive while a
+// request uses it.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/models/model_registry.h"
+#include "server/serving/tag_scheduler.h"
+
+namespace fintag::server {
+
+struct LoadedModel {
+  ModelVersion version;
+  std::unique_ptr<TagScheduler> scheduler;
+};
+
+struct LoadedModelsOptions {
+  TagSchedulerOptions scheduler;
+  TaggerOptions tagger;
+  int32_t max_loaded = 8;  // versions; the one unused for longest is dropped beyond that
+};
+
+// Told after every batch of every version.
+using BatchObserver = std::function<void(const ModelVersion&, const BatchReport&)>;
+// Tagger::Load, or what stands in for it.
+using TaggerLoader =
+    std::function<absl::StatusOr<std::unique_ptr<Tagger>>(const std::filesystem::path&, const TaggerOptions&)>;
+
+class LoadedModels {
+ public:
+  // `registry` outlives it.
+  static std::unique_ptr<LoadedModels> Create(ModelRegistry& registry, const LoadedModelsOptions& options,
+                                              BatchObserver on_batch, TaggerLoader load = Tagger::Load);
+  virtual ~LoadedModels() = default;
+
+  // Resolves `name` to a tagger version and loads it if need be; callers of one version wait for one load, others are
+  // not held up. Errors of ModelRegistry::Resolve and Tagger::Load; a load that failed is tried again by the next call.
+  virtual absl::StatusOr<std::shared_ptr<const LoadedModel>> Get(const std::string& name) = 0;
+  virtual bool IsLoaded(const std::string& version_name) const = 0;
+  // Forgets a model ("models/{id}") or version after it was deleted; running requests keep it until they end.
+  virtual void Forget(const std::string& name) = 0;
+  virtual std::vector<std::shared_ptr<const LoadedModel>> Snapshot() const = 0;
+};
+
+}  // namespace fintag::server

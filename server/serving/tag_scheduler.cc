@@ -1,0 +1,232 @@
+#include "server/serving/tag_scheduler.h"
+
+#include <deque>
+#include <exception>
+#include <new>
+#include <thread>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "core/text/strings.h"
+
+namespace fintag::server {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+// One call of Run. It lives on the caller's stack: Run does not return while the queue or a batch refers to it.
+struct Request {
+  std::vector<WindowRef> windows;
+  size_t taken = 0;  // windows handed to a batch so far
+  size_t done = 0;   // windows that came back
+  std::chrono::system_clock::time_point deadline;
+  const std::function<bool()>* cancelled = nullptr;
+  Clock::time_point arrived;
+  bool in_batch = false;
+  bool finished = false;
+  absl::Status status;
+
+  int64_t WaitingTokens() const {
+    int64_t tokens = 0;
+    for (size_t i = taken; i < windows.size(); ++i) tokens += windows[i].tokens();
+    return tokens;
+  }
+};
+
+class Scheduler final : public TagScheduler {
+ public:
+  Scheduler(std::shared_ptr<const Tagger> tagger, const TagSchedulerOptions& options,
+            std::function<void(const BatchReport&)> on_batch)
+      : tagger_(std::move(tagger)), options_(options), on_batch_(std::move(on_batch)), thread_([this] { Work(); }) {}
+
+  ~Scheduler() override {
+    {
+      absl::MutexLock lock(&mutex_);
+      stopping_ = true;
+    }
+    thread_.join();
+    // Callers whose requests are done may still be on their way out of Run.
+    absl::MutexLock lock(&mutex_);
+    mutex_.Await(absl::Condition(this, &Scheduler::IsLeft));
+  }
+
+  absl::Status Run(std::vector<EncodedSentence>& sentences, std::chrono::system_clock::time_point deadline,
+                   const std::function<bool()>& cancelled) override {
+    Request request;
+    for (EncodedSentence& sentence : sentences) {
+      for (size_t i = 0; i < sentence.windows.size(); ++i) {
+        request.windows.push_back({&sentence, static_cast<int32_t>(i)});
+      }
+    }
+    if (request.windows.empty()) return absl::OkStatus();
+    request.deadline = deadline;
+    request.cancelled = &cancelled;
+    request.arrived = Clock::now();
+    const int64_t tokens = request.WaitingTokens();
+    if (tokens > options_.max_queue_tokens) {
+      return absl::InvalidArgumentError(StrCat("the request has ", tokens, " tokens, the queue holds ",
+                                               options_.max_queue_tokens, ": send fewer or shorter texts at a time"));
+    }
+
+    absl::MutexLock lock(&mutex_);
+    ++callers_;
+    absl::Status status = RunQueued(request, tokens);
+    --callers_;
+    return status;
+  }
+
+  int64_t queue_tokens() const override {
+    absl::MutexLock lock(&mutex_);
+    return queue_tokens_;
+  }
+
+  const Tagger& tagger() const override { return *tagger_; }
+
+ private:
+  absl::Status RunQueued(Request& request, int64_t tokens) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (stopping_) return absl::UnavailableError("the model is being unloaded: try again");
+    if (queue_tokens_ + tokens > options_.max_queue_tokens) {
+      return absl::ResourceExhaustedError(StrCat("the model's queue is full: ", queue_tokens_, " of ",
+                                                 options_.max_queue_tokens, " tokens wait, the request has ", tokens));
+    }
+    queue_.push_back(&request);
+    queue_tokens_ += tokens;
+    // A request whose time is up leaves the queue by itself, unless a batch holds it: the batch is then waited for.
+    if (!mutex_.AwaitWithDeadline(absl::Condition(&request.finished), absl::FromChrono(request.deadline)) &&
+        !request.in_batch) {
+      Drop(request, absl::DeadlineExceededError("the deadline passed while the request waited for the model"));
+    }
+    mutex_.Await(absl::Condition(&request.finished));
+    return request.status;
+  }
+
+  bool IsLeft() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return callers_ == 0; }
+  bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || !queue_.empty(); }
+
+  // Takes what is left of `request` out of the queue and ends it.
+  void Drop(Request& request, absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    queue_tokens_ -= request.WaitingTokens();
+    std::erase(queue_, &request);
+    request.status = std::move(status);
+    request.finished = true;
+  }
+
+  void DropLateAndCancelled() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const auto now = std::chrono::system_clock::now();
+    const std::deque<Request*> waiting = queue_;
+    for (Request* request : waiting) {
+      if (request->deadline <= now) {
+        Drop(*request, absl::DeadlineExceededError("the deadline passed while the request waited for the model"));
+      } else if ((*request->cancelled)()) {
+        Drop(*request, absl::CancelledError("the caller cancelled the request"));
+      }
+    }
+  }
+
+  // Fills a batch from the head of the queue. A request that does not fit whole goes on behind the others, so that one
+  // long document never holds up many short ones.
+  void TakeBatch(std::vector<WindowRef>& batch, std::vector<Request*>& owners, BatchReport& report)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const auto now = Clock::now();
+    while (!queue_.empty()) {
+      Request& request = *queue_.front();
+      const size_t before = request.taken;
+      while (request.taken < request.windows.size()) {
+        const int64_t tokens = request.windows[request.taken].tokens();
+        if (!batch.empty() && report.tokens + tokens > options_.max_batch_tokens) break;
+        batch.push_back(request.windows[request.taken++]);
+        owners.push_back(&request);
+        report.tokens += tokens;
+      }
+      if (request.taken > before) {
+        request.in_batch = true;
+        if (before == 0) report.queue_seconds.push_back(Seconds(now - request.arrived));
+      }
+      if (request.taken < request.windows.size()) {
+        if (request.taken > before) {
+          queue_.pop_front();
+          queue_.push_back(&request);
+        }
+        break;
+      }
+      queue_.pop_front();
+    }
+    report.windows = static_cast<int64_t>(batch.size());
+    queue_tokens_ -= report.tokens;
+  }
+
+  void FinishBatch(const std::vector<Request*>& owners, const absl::Status& status)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    for (Request* request : owners) {
+      ++request->done;
+      request->in_batch = false;
+    }
+    for (Request* request : owners) {
+      if (request->finished) continue;
+      if (!status.ok()) {
+        Drop(*request, status);
+      } else if (request->done == request->windows.size()) {
+        request->finished = true;
+      }
+    }
+  }
+
+  // A fault in the model costs its batch, never the server.
+  absl::Status Forward(const std::vector<WindowRef>& batch) const {
+    try {
+      return tagger_->Forward(batch);
+    } catch (const std::bad_alloc&) {
+      return absl::ResourceExhaustedError("not enough memory to run the model");
+    } catch (const std::exception& error) {
+      return absl::InternalError(StrCat("the model failed: ", error.what()));
+    }
+  }
+
+  void Work() {
+    while (true) {
+      std::vector<WindowRef> batch;
+      std::vector<Request*> owners;
+      BatchReport report;
+      {
+        absl::MutexLock lock(&mutex_);
+        mutex_.Await(absl::Condition(this, &Scheduler::HasWork));
+        DropLateAndCancelled();
+        TakeBatch(batch, owners, report);
+        if (batch.empty()) {
+          if (stopping_ && queue_.empty()) return;
+          continue;
+        }
+      }
+      const auto start = Clock::now();
+      const absl::Status status = Forward(batch);
+      report.seconds = Seconds(Clock::now() - start);
+      // Told before the callers wake, so that whoever has an answer finds it in the metrics.
+      if (on_batch_) on_batch_(report);
+      absl::MutexLock lock(&mutex_);
+      FinishBatch(owners, status);
+    }
+  }
+
+  const std::shared_ptr<const Tagger> tagger_;
+  const TagSchedulerOptions options_;
+  const std::function<void(const BatchReport&)> on_batch_;
+  mutable absl::Mutex mutex_;
+  std::deque<Request*> queue_ ABSL_GUARDED_BY(mutex_);
+  int64_t queue_tokens_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t callers_ ABSL_GUARDED_BY(mutex_) = 0;  // in Run
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;  // last: it uses everything above
+};
+
+}  // namespace
+
+std::unique_ptr<TagScheduler> TagScheduler::Start(std::shared_ptr<const Tagger> tagger,
+                                                  const TagSchedulerOptions& options,
+                                                  std::function<void(const BatchReport&)> on_batch) {
+  return std::make_unique<Scheduler>(std::move(tagger), options, std::move(on_batch));
+}
+
+}  // namespace fintag::server

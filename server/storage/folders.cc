@@ -1,0 +1,114 @@
+#include "server/storage/folders.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+#include <vector>
+
+#include "core/text/strings.h"
+
+namespace fintag::server {
+namespace {
+
+namespace fs = std::filesystem;
+
+absl::Status ErrorOf(const std::error_code& error, std::string_view what, const fs::path& path) {
+  return absl::ErrnoToStatus(error.value(), StrCat(what, " ", path.string()));
+}
+
+absl::Status Sync(const fs::path& path) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (descriptor < 0) return absl::ErrnoToStatus(errno, StrCat("cannot open ", path.string()));
+  const int result = fsync(descriptor);
+  const int error = errno;
+  close(descriptor);
+  if (result != 0) return absl::ErrnoToStatus(error, StrCat("cannot sync ", path.string()));
+  return absl::OkStatus();
+}
+
+absl::Status SyncTree(const fs::path& folder) {
+  std::error_code error;
+  for (auto entry = fs::recursive_directory_iterator(folder, error); !error && entry != fs::end(entry);
+       entry.increment(error)) {
+    if (absl::Status synced = Sync(entry->path()); !synced.ok()) return synced;
+  }
+  if (error) return ErrorOf(error, "cannot list", folder);
+  return Sync(folder);
+}
+
+absl::Status MakeFolder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) return ErrorOf(error, "cannot make folder", folder);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+fs::path IncomingFolder(const fs::path& root) { return root / ".incoming"; }
+
+absl::Status PrepareRoot(const fs::path& root) {
+  std::error_code error;
+  fs::remove_all(IncomingFolder(root), error);
+  if (error) return ErrorOf(error, "cannot remove", IncomingFolder(root));
+  if (absl::Status made = MakeFolder(IncomingFolder(root)); !made.ok()) return made;
+  return Sync(root);
+}
+
+absl::StatusOr<fs::path> MakeIncoming(const fs::path& root) {
+  std::string name = (IncomingFolder(root) / "XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) {
+    return absl::ErrnoToStatus(errno, StrCat("cannot make a folder in ", IncomingFolder(root).string()));
+  }
+  chmod(name.c_str(), 0755);  // mkdtemp's 0700 would shut out a backup that runs as another user
+  return fs::path(name);
+}
+
+absl::Status MoveIntoPlace(const fs::path& from, const fs::path& to) {
+  if (absl::Status synced = SyncTree(from); !synced.ok()) return synced;
+  if (absl::Status made = MakeFolder(to.parent_path()); !made.ok()) return made;
+  if (rename(from.c_str(), to.c_str()) != 0) {
+    return absl::ErrnoToStatus(errno, StrCat("cannot rename ", from.string(), " to ", to.string()));
+  }
+  // The parent may be new as well.
+  for (const fs::path& folder : {to.parent_path(), to.parent_path().parent_path()}) {
+    if (absl::Status synced = Sync(folder); !synced.ok()) return synced;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RemoveFolder(const fs::path& root, const fs::path& folder) {
+  fs::path doomed = folder;
+  if (folder.parent_path() != IncomingFolder(root)) {
+    absl::StatusOr<fs::path> fresh = MakeIncoming(root);
+    if (!fresh.ok()) return fresh.status();
+    doomed = *fresh;
+    if (rename(folder.c_str(), (doomed / "removed").c_str()) != 0 && errno != ENOENT) {
+      return absl::ErrnoToStatus(errno, StrCat("cannot take away ", folder.string()));
+    }
+  }
+  std::error_code error;
+  fs::remove_all(doomed, error);
+  if (error) return ErrorOf(error, "cannot remove", doomed);
+  return absl::OkStatus();
+}
+
+absl::Status RemoveAllBut(const fs::path& root, const fs::path& folder, const std::set<std::string>& keep) {
+  std::error_code error;
+  std::vector<fs::path> doomed;
+  for (auto entry = fs::directory_iterator(folder, error); !error && entry != fs::end(entry); entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (!name.starts_with('.') && !keep.contains(name)) doomed.push_back(entry->path());
+  }
+  if (error) return ErrorOf(error, "cannot list", folder);
+  for (const fs::path& path : doomed) {
+    if (absl::Status removed = RemoveFolder(root, path); !removed.ok()) return removed;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace fintag::server

@@ -1,0 +1,56 @@
+// Everything that Prometheus can scrape, by the names of the product's metric list (METRICS.md).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/training/event_log.h"
+
+namespace fintag::server {
+
+// A model version as the labels `model` and `version` name it.
+struct VersionLabels {
+  std::string model;
+  std::string version;
+};
+
+// What tagging some sentences gave.
+struct TaggedCounts {
+  int64_t sentences = 0;
+  int64_t tokens = 0;
+  int64_t unknown_tokens = 0;
+  std::vector<std::pair<std::string, double>> entities;  // label, score
+};
+
+// Safe to use from many threads.
+class Metrics {
+ public:
+  static std::unique_ptr<Metrics> Create();
+  virtual ~Metrics() = default;
+
+  virtual void OnRequest(const std::string& method, const std::string& code, double seconds) = 0;
+  virtual void OnBatch(const VersionLabels& version, int64_t tokens, double seconds,
+                       const std::vector<double>& queue_seconds) = 0;
+  virtual void OnTagged(const VersionLabels& version, const TaggedCounts& counts) = 0;
+  virtual void OnJobEvent(const std::string& job, const Event& event) = 0;
+  virtual void ForgetJob(const std::string& job) = 0;  // takes all its series away
+
+  virtual void SetQueueTokens(const VersionLabels& version, int64_t tokens) = 0;
+  virtual void SetJobs(const std::string& state, int64_t count) = 0;
+  virtual void SetModelF1(const VersionLabels& version, double f1) = 0;
+  // Takes all series of a version away; of every version where `version` is empty.
+  virtual void ForgetModel(const VersionLabels& version) = 0;
+
+  // The text exposition format, version 0.0.4. `before_scrape`, where there is one, is called first and sets the gauges
+  // of the three functions SetQueueTokens, SetJobs and SetModelF1 anew: what it leaves out is gone, or 0 for a job
+  // state. It must not call Text.
+  virtual std::string Text() = 0;
+  virtual void set_before_scrape(std::function<void(Metrics&)> before_scrape) = 0;
+};
+
+}  // namespace fintag::server

@@ -1,0 +1,286 @@
+#include "core/training/trainer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/model/checkpoint_folder.h"
+#include "core/tagging/tagger.h"
+#include "core/version.h"
+#include "tests/core/training/training_fixture.h"
+
+namespace fintag {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::vector<double> Losses(const RecordingObserver& observer) {
+  std::vector<double> losses;
+  for (const TrainingProgress& step : observer.steps) losses.push_back(step.loss);
+  return losses;
+}
+
+nlohmann::json Record(const std::filesystem::path& checkpoint) {
+  return nlohmann::json::parse(ReadFile(checkpoint / "fintag.json"));
+}
+
+TEST_F(TrainingTest, LearnsAndReports) {
+  options_.epochs = 40;
+  options_.dropout = 0;
+  const absl::StatusOr<TrainingResult> result = Run();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_FALSE(result->cancelled);
+  ASSERT_EQ(result->epochs.size(), 40u);
+  EXPECT_LT(result->epochs.back().train_loss, 0.5 * result->epochs.front().train_loss);
+  EXPECT_LT(result->epochs.back().validation_loss, 0.5 * result->epochs.front().validation_loss);
+  EXPECT_GT(result->epochs.back().scores.micro.f1, 0.9);
+  EXPECT_EQ(result->epochs.back().scores.micro.support, observer_.start.word_lookup.micro.support);
+
+  EXPECT_EQ(observer_.start.device, "cpu");
+  EXPECT_EQ(observer_.start.threads, 1);
+  EXPECT_EQ(observer_.start.train_sentences, 60);
+  EXPECT_EQ(observer_.start.validation_sentences, 20);
+  EXPECT_EQ(observer_.start.total_steps, 320);
+  EXPECT_THAT(observer_.start.tags, ElementsAre("O", "B-LOC", "I-LOC", "B-ORG", "I-ORG"));
+  EXPECT_GT(observer_.start.parameters, 0);
+  ASSERT_EQ(observer_.steps.size(), 320u);
+  for (size_t i = 0; i < observer_.steps.size(); ++i) {
+    const TrainingProgress& step = observer_.steps[i];
+    EXPECT_EQ(step.step, static_cast<int64_t>(i) + 1);
+    EXPECT_EQ(step.epoch, static_cast<int>(i) / 8 + 1);
+    EXPECT_EQ(step.total_steps, 320);
+    EXPECT_DOUBLE_EQ(step.learning_rate, 2e-2 * (320.0 - static_cast<double>(i)) / 320.0);
+    EXPECT_GT(step.tokens_per_second, 0);
+    EXPECT_EQ(step.epoch_fraction == 1, i % 8 == 7) << step.epoch_fraction;
+    EXPECT_GE(step.seconds_left, 0);
+  }
+  EXPECT_EQ(observer_.steps.back().tokens, 40 * observer_.start.train_tokens);
+}
+
+TEST_F(TrainingTest, SameSeedWritesTheSameBytes) {
+  ASSERT_TRUE(Run().ok());
+  const std::string weights = Weights();
+  const std::string record = ReadFile(checkpoint() / "fintag.json");
+  ASSERT_TRUE(Run().ok());
+  EXPECT_TRUE(Weights() == weights);
+  EXPECT_EQ(ReadFile(checkpoint() / "fintag.json"), record);
+  options_.seed = 43;
+  ASSERT_TRUE(Run().ok());
+  EXPECT_FALSE(Weights() == weights);
+}
+
+TEST_F(TrainingTest, SameSeedWritesTheSameBytesOnTwoThreads) {
+  options_.threads = 2;
+  ASSERT_TRUE(Run().ok());
+  const std::string weights = Weights();
+  ASSERT_TRUE(Run().ok());
+  EXPECT_TRUE(Weights() == weights);
+}
+
+TEST_F(TrainingTest, CheckpointIsAWorkingTagger) {
+  options_.epochs = 12;
+  const absl::StatusOr<TrainingResult> result = Run();
+  ASSERT_TRUE(result.ok()) << result.status();
+  const auto tagger = Tagger::Load(checkpoint(), {.device = "cpu"});
+  ASSERT_TRUE(tagger.ok()) << tagger.status();
+  std::vector<TagSequence> gold, predicted;
+  for (const Sentence& sentence : input_.validation.sentences) {
+    absl::StatusOr<EncodedSentence> encoded = (*tagger)->EncodeWords(sentence.words);
+    ASSERT_TRUE(encoded.ok());
+    std::vector<WindowRef> windows;
+    for (size_t i = 0; i < encoded->windows.size(); ++i) windows.push_back({&*encoded, static_cast<int32_t>(i)});
+    ASSERT_TRUE((*tagger)->Forward(windows).ok());
+    gold.push_back(sentence.tags);
+    predicted.emplace_back();
+    for (const TaggedWord& word : (*tagger)->Decode(*encoded, Decoding::kArgMax).words) {
+      predicted.back().push_back(word.tag);
+    }
+  }
+  EXPECT_EQ(ScoreTags(gold, predicted).micro.f1, result->epochs[result->kept_epoch - 1].scores.micro.f1);
+}
+
+TEST_F(TrainingTest, KeepsTheBestEpochOrTheLast) {
+  // A rate so high that later epochs are worse.
+  options_.epochs = 6;
+  options_.learning_rate = 0.05;
+  options_.schedule = Schedule::kConstant;
+  const absl::StatusOr<TrainingResult> best = Run();
+  ASSERT_TRUE(best.ok()) << best.status();
+  EXPECT_EQ(best->kept_epoch, best->best_epoch);
+  const auto highest = std::max_element(
+      best->epochs.begin(), best->epochs.end(),
+      [](const EpochResult& a, const EpochResult& b) { return a.scores.micro.f1 < b.scores.micro.f1; });
+  EXPECT_EQ(best->best_epoch, highest->epoch);
+  ASSERT_NE(best->best_epoch, 6) << "the test needs a run that gets worse";
+  EXPECT_EQ(Record(checkpoint())["kept_epoch"], best->best_epoch);
+  EXPECT_EQ(Record(checkpoint())["epochs"].size(), 6u) << "the record names epochs behind the kept one too";
+  const std::string best_weights = Weights();
+
+  options_.keep = KeepCheckpoint::kLast;
+  const absl::StatusOr<TrainingResult> last = Run();
+  ASSERT_TRUE(last.ok()) << last.status();
+  EXPECT_EQ(last->best_epoch, best->best_epoch);
+  EXPECT_EQ(last->kept_epoch, 6);
+  EXPECT_EQ(Record(checkpoint())["kept_epoch"], 6);
+  EXPECT_FALSE(Weights() == best_weights);
+}
+
+TEST_F(TrainingTest, RecordsWhereTheWeightsComeFrom) {
+  input_.validation_sha256 = "beef";
+  input_.base_sha256 = "cafe";
+  options_.dropout = 0.2;
+  ASSERT_TRUE(Run().ok());
+  const nlohmann::json record = Record(checkpoint());
+  EXPECT_EQ(record["version"], kVersion);
+  EXPECT_EQ(record["dataset"]["train_sha256"], "feed");
+  EXPECT_EQ(record["dataset"]["validation_sha256"], "beef");
+  EXPECT_EQ(record["base"]["sha256"], "cafe");
+  EXPECT_EQ(record["seed"], 42);
+  EXPECT_EQ(record["device"], "cpu");
+  EXPECT_EQ(record["threads"], 1);
+  EXPECT_EQ(record["options"]["dropout"], 0.2);
+  EXPECT_EQ(record["options"].size(), 19u);
+  EXPECT_EQ(record["epochs"][1]["scores"]["micro"]["f1"], observer_.epochs[1].scores.micro.f1);
+  EXPECT_EQ(record["baseline"]["micro"]["f1"], observer_.start.word_lookup.micro.f1);
+}
+
+TEST_F(TrainingTest, AccumulationEqualsALargerBatch) {
+  options_.dropout = 0;
+  options_.batch_sentences = 12;
+  ASSERT_TRUE(Run().ok());
+  const std::vector<double> whole = Losses(observer_);
+  options_.batch_sentences = 3;
+  options_.gradient_accumulation = 4;
+  ASSERT_TRUE(Run().ok());
+  const std::vector<double> parts = Losses(observer_);
+  ASSERT_EQ(whole.size(), parts.size());
+  for (size_t i = 0; i < whole.size(); ++i) EXPECT_NEAR(whole[i], parts[i], 1e-4) << i;
+}
+
+TEST_F(TrainingTest, BatchesByTokensCountTheirSteps) {
+  options_.batch_tokens = 48;
+  options_.epochs = 3;
+  const absl::StatusOr<TrainingResult> result = Run();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(std::ssize(observer_.steps), observer_.start.total_steps);
+  EXPECT_EQ(observer_.steps.back().total_steps, observer_.start.total_steps);
+}
+
+TEST_F(TrainingTest, LongSentencesTrainAndScoreEveryWord) {
+  input_.train = LearnableCorpus(20, 3, /*longest=*/90);  // the base has 24 positions
+  input_.validation = LearnableCorpus(10, 4, /*longest=*/90);
+  options_.epochs = 40;
+  options_.dropout = 0;
+  options_.batch_sentences = 2;
+  const absl::StatusOr<TrainingResult> result = Run();
+  ASSERT_TRUE(result.ok()) << result.status();
+  int64_t words = 0;
+  for (const Sentence& sentence : input_.validation.sentences) words += std::ssize(sentence.words);
+  EXPECT_EQ(result->epochs[0].scores.words, words);
+  EXPECT_GT(result->epochs.back().scores.micro.f1, 0.8);
+  EXPECT_THAT(observer_.start.notes, Contains(HasSubstr("24 positions")));
+}
+
+TEST_F(TrainingTest, StopKeepsTheLastEpoch) {
+  options_.epochs = 50;
+  observer_ = RecordingObserver();
+  observer_.on_step = [this](const TrainingProgress& progress) { stop_ = progress.epoch == 3; };
+  const absl::StatusOr<TrainingResult> result = Train(input_, options_, observer_, stop_);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_TRUE(result->cancelled);
+  EXPECT_EQ(result->epochs.size(), 2u);
+  EXPECT_GE(result->kept_epoch, 1);
+  EXPECT_EQ(observer_.steps.back().epoch, 3);
+  EXPECT_EQ(observer_.steps.size(), 17u) << "no step more than the one that was running";
+  EXPECT_EQ(Record(checkpoint())["cancelled"], true);
+}
+
+TEST_F(TrainingTest, StopBeforeAnEpochEndsWritesNothing) {
+  stop_ = true;
+  const absl::StatusOr<TrainingResult> result = Run();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_TRUE(result->cancelled);
+  EXPECT_EQ(result->kept_epoch, 0);
+  EXPECT_FALSE(std::filesystem::exists(checkpoint()));
+}
+
+TEST_F(TrainingTest, StopIsSeenDuringTheEvaluation) {
+  // The last step of the first epoch is over when the flag goes up: only the evaluation can see it.
+  observer_ = RecordingObserver();
+  observer_.on_step = [this](const TrainingProgress& progress) { stop_ = progress.epoch_fraction == 1; };
+  const absl::StatusOr<TrainingResult> result = Train(input_, options_, observer_, stop_);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_TRUE(result->cancelled);
+  EXPECT_TRUE(result->epochs.empty());
+}
+
+TEST_F(TrainingTest, SplitsOffAValidationPart) {
+  input_.validation = Corpus();
+  options_.validation_fraction = 0.25;
+  const absl::StatusOr<TrainingResult> result = Run();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(observer_.start.train_sentences, 45);
+  EXPECT_EQ(observer_.start.validation_sentences, 15);
+  EXPECT_THAT(observer_.start.notes, Contains(HasSubstr("split off")));
+}
+
+TEST_F(TrainingTest, LabelOfTheValidationPartAloneIsANote) {
+  input_.validation.labels = {"LOC", "MISC", "ORG"};
+  input_.validation.sentences[0].tags[0] = "B-MISC";
+  const absl::StatusOr<TrainingResult> result = Run();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(observer_.start.notes, Contains(HasSubstr("MISC")));
+  const auto& labels = result->epochs[0].scores.labels;
+  const auto misc = std::find_if(labels.begin(), labels.end(), [](const auto& l) { return l.label == "MISC"; });
+  ASSERT_NE(misc, labels.end());
+  EXPECT_EQ(misc->support, 1);
+  EXPECT_EQ(misc->recall, 0);
+  EXPECT_TRUE(std::isfinite(result->epochs[0].validation_loss));
+}
+
+TEST_F(TrainingTest, BadInputIsAStatus) {
+  options_.epochs = 0;
+  options_.learning_rate = -1;
+  absl::Status status = Run().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("epochs must be"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("learning_rate must be"));
+
+  options_ = {.epochs = 1, .device = "cpu", .threads = 1};
+  TrainingInput good = input_;
+  for (Sentence& sentence : input_.train.sentences) sentence.tags.assign(sentence.words.size(), "O");
+  input_.train.labels.clear();
+  status = Run().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("no entities"));
+
+  input_ = good;
+  input_.base = folder_.path() / "nowhere";
+  EXPECT_EQ(Run().status().code(), absl::StatusCode::kNotFound);
+
+  WriteTinyCheckpoint(folder_.path() / "short", {.classifier = false, .missing_vocabulary_rows = 2});
+  input_.base = folder_.path() / "short";
+  status = Run().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("vocab_size"));
+}
+
+TEST_F(TrainingTest, DivergenceSaysWhatToDo) {
+  options_.learning_rate = 1;
+  options_.epochs = 1000;
+  options_.schedule = Schedule::kConstant;
+  options_.max_gradient_norm = 0;
+  options_.adam_beta2 = 0;
+  options_.adam_epsilon = 1e-300;  // zero as float32: the update divides 0 by 0
+  const absl::Status status = Run().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("learning_rate"));
+}
+
+}  // namespace
+}  // namespace fintag

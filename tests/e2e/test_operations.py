@@ -1,0 +1,86 @@
+"""What an operator sees: health, readiness, metrics, logs, locks, limits."""
+import json
+import shutil
+import subprocess
+import urllib.error
+import urllib.request
+
+import grpc
+import pytest
+from conftest import BASE, BIN, CORPUS, sentences, state_of
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+
+def test_health_and_reflection_answer(start_server):
+    server = start_server()
+    health = health_pb2_grpc.HealthStub(server.channel)
+    serving = health_pb2.HealthCheckResponse.SERVING
+    assert health.Check(health_pb2.HealthCheckRequest()).status == serving
+    assert health.Check(health_pb2.HealthCheckRequest(service="fintag.v1.TaggingService")).status == serving
+    assert next(health.Watch(health_pb2.HealthCheckRequest())).status == serving
+    reflection = reflection_pb2_grpc.ServerReflectionStub(server.channel)
+    listed = next(reflection.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")])))
+    names = {s.name for s in listed.list_services_response.service}
+    assert {"fintag.v1.DatasetService", "fintag.v1.TrainingService", "fintag.v1.ModelService",
+            "fintag.v1.TaggingService", "grpc.health.v1.Health"} <= names
+
+
+def test_http_endpoints_answer(start_server):
+    server = start_server()
+    for path in ("healthz", "readyz"):
+        assert urllib.request.urlopen(f"{server.http}/{path}", timeout=5).status == 200
+    with pytest.raises(urllib.error.HTTPError) as missing:
+        urllib.request.urlopen(f"{server.http}/nothing", timeout=5)
+    assert missing.value.code == 404
+
+
+def test_promtool_finds_nothing_wrong_with_the_metrics(server):
+    job = server.submit(epochs=1)
+    assert [state_of(e) for e in server.watch(job.name)][-1] == "SUCCEEDED", server.job(job.name).failure_reason
+    server.tag(["A sentence of Acme Corp. in Paris."])
+    checked = subprocess.run([shutil.which("promtool") or "promtool", "check", "metrics"], input=server.metrics(),
+                             capture_output=True, text=True, check=False)
+    assert checked.returncode == 0 and not checked.stderr and not checked.stdout
+
+
+def test_logs_are_json_lines_without_text_of_users(start_server):
+    server = start_server("--log-format", "json")
+    secret = "Zarathustra Holdings"
+    with pytest.raises(grpc.RpcError):
+        server.tag([secret], model="models/none")
+    server.stop()
+    lines = [json.loads(line) for line in server.log.read_text(encoding="utf-8").splitlines() if "listening" not in line]
+    calls = [line for line in lines if line["message"] == "call"]
+    assert calls[0]["method"] == "fintag.v1.TaggingService/Tag" and calls[0]["code"] == "NOT_FOUND"
+    assert float(calls[0]["seconds"]) >= 0 and secret not in server.text()
+
+
+def test_one_server_a_data_folder(start_server):
+    server = start_server()
+    second = subprocess.run([BIN / "fintagd", "--data-dir", server.data, "--listen", "localhost:0",
+                             "--metrics-listen", "localhost:0"], capture_output=True, text=True, timeout=30,
+                            check=False)
+    assert second.returncode == 1 and "another fintagd" in second.stderr
+
+
+def test_a_taken_port_and_wrong_usage_are_told(start_server, tmp_path):
+    server = start_server()
+    taken = subprocess.run([BIN / "fintagd", "--data-dir", tmp_path / "other", "--listen", server.address,
+                            "--metrics-listen", "localhost:0"], capture_output=True, text=True, timeout=30,
+                           check=False)
+    assert taken.returncode == 1 and "cannot listen" in taken.stderr
+    assert subprocess.run([BIN / "fintagd", "--bogus"], capture_output=True, check=False).returncode == 2
+    assert subprocess.run([BIN / "fintagd", "--version"], capture_output=True, check=False).returncode == 0
+
+
+def test_too_many_watchers_are_refused(start_server):
+    server = start_server("--max-watchers", "1")
+    server.import_model("base", BASE)
+    server.upload("small", sentences(CORPUS / "train.conll", 30))
+    job = server.submit(epochs=1000)
+    first = server.watch(job.name)
+    next(first)
+    with pytest.raises(grpc.RpcError) as refused:
+        list(server.watch(job.name))
+    assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED

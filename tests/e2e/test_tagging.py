@@ -1,0 +1,147 @@
+"""Tagging over the wire: offsets, long texts, full queues, deadlines, streams, limits."""
+import threading
+
+import grpc
+import pytest
+from conftest import CORPUS, wait_for
+from fintag.v1 import tagging_pb2 as pb
+from test_datasets import reasons
+
+TEXTS = (CORPUS / "three_sentences.txt").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.fixture
+def tagger(start_server, trained):
+    def start(*options):
+        server = start_server(*options)
+        server.import_model("tagger", trained)
+        return server
+    return start
+
+
+def test_offsets_count_code_points_of_the_given_text(tagger):
+    server = tagger()
+    texts = ["👋 " + text.replace("a", "á") + " 日本" for text in TEXTS] + TEXTS
+    answer = server.tag(texts, include_words=True)
+    assert len(answer.results) == len(texts) and any(r.entities for r in answer.results)
+    for text, result in zip(texts, answer.results):
+        for entity in result.entities:
+            assert text[entity.start:entity.end] == entity.text and 0 < entity.score <= 1
+            assert entity.label in ("PER", "LOC", "ORG", "MISC")
+        for word in result.words:
+            assert text[word.start:word.end] == word.text
+
+
+def test_words_and_batches_give_the_same_as_single_texts(tagger):
+    server = tagger()
+    together = server.tag(TEXTS, include_words=True)
+    for text, result in zip(TEXTS, together.results):
+        alone = server.tag([text], include_words=True).results[0]
+        assert [w.tag for w in alone.words] == [w.tag for w in result.words]
+        words = pb.TextInput(words=pb.Words(words=[w.text for w in alone.words]))
+        split = server.tagging.Tag(pb.TagRequest(model="models/tagger", inputs=[words],
+                                                 options=pb.TagOptions(include_words=True))).results[0]
+        assert [w.tag for w in split.words] == [w.tag for w in alone.words]
+
+
+def test_a_text_longer_than_the_encoder_is_tagged_to_its_end(tagger):
+    server = tagger()
+    text = " ".join(TEXTS * 60)
+    result = server.tag([text], include_words=True).results[0]
+    assert len(text.split()) > 1500 and result.words[-1].end == len(text)
+    tail = len(text) - len(" ".join(TEXTS))
+    assert any(e.start > tail for e in result.entities)
+
+
+def test_constrained_decoding_gives_legal_tags(tagger):
+    server = tagger()
+    result = server.tag([" ".join(TEXTS)], include_words=True, decoding=pb.DECODING_CONSTRAINED).results[0]
+    previous = "O"
+    for word in result.words:
+        if word.tag.startswith("I-"):
+            assert previous[2:] == word.tag[2:]
+        previous = word.tag
+
+
+def test_bad_requests_name_the_field(tagger):
+    server = tagger("--max-text-bytes", "1000", "--max-texts", "4")
+    for request, field in [
+            (pb.TagRequest(model="models/tagger"), "inputs"),
+            (pb.TagRequest(model="tagger", inputs=[pb.TextInput(text="a")]), "model"),
+            (pb.TagRequest(model="models/tagger", inputs=[pb.TextInput(text="a" * 1001)]), "inputs[0]"),
+            (pb.TagRequest(model="models/tagger", inputs=[pb.TextInput(text="a")] * 5), "inputs"),
+            (pb.TagRequest(model="models/tagger", inputs=[pb.TextInput(text="a"), pb.TextInput()]), "inputs[1]"),
+            (pb.TagRequest(model="models/tagger", inputs=[pb.TextInput(words=pb.Words(words=["a", ""]))]),
+             "inputs[0]"),
+    ]:
+        with pytest.raises(grpc.RpcError) as wrong:
+            server.tagging.Tag(request)
+        assert wrong.value.code() == grpc.StatusCode.INVALID_ARGUMENT, request
+        assert field in wrong.value.details()
+    with pytest.raises(grpc.RpcError) as unknown:
+        server.tag(["a"], model="models/nothing")
+    assert unknown.value.code() == grpc.StatusCode.NOT_FOUND
+    assert server.tag([""]).results[0].entities == []
+
+
+def test_a_full_queue_refuses_at_once_and_says_to_try_again(tagger):
+    server = tagger("--max-queue-tokens", "6000", "--max-batch-tokens", "512")
+    long = " ".join(TEXTS * 20)
+    server.tag([TEXTS[0]])  # loads the model
+    codes, lock = [], threading.Lock()
+
+    def ask():
+        try:
+            server.tag([long])
+            code = grpc.StatusCode.OK
+        except grpc.RpcError as error:
+            code = error.code()
+            if code == grpc.StatusCode.RESOURCE_EXHAUSTED:
+                assert reasons(error) == ["RESOURCE_EXHAUSTED"]
+        with lock:
+            codes.append(code)
+    threads = [threading.Thread(target=ask) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(codes) == {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
+    # A request that the queue could never hold is the caller's mistake.
+    with pytest.raises(grpc.RpcError) as large:
+        server.tag([long] * 10)
+    assert large.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    wait_for(lambda: server.metric('fintag_queue_tokens{model="tagger",version="1"}') == 0)
+
+
+def test_a_deadline_is_honoured_before_work_is_done(tagger):
+    server = tagger("--max-batch-tokens", "512")
+    long = " ".join(TEXTS * 60)
+    server.tag([TEXTS[0]])
+    busy = [server.tagging.Tag.future(pb.TagRequest(model="models/tagger", inputs=[pb.TextInput(text=long)] * 3))
+            for _ in range(3)]
+    wait_for(lambda: server.metric('fintag_queue_tokens{model="tagger",version="1"}') > 0)
+    with pytest.raises(grpc.RpcError) as late:
+        server.tagging.Tag(pb.TagRequest(model="models/tagger", inputs=[pb.TextInput(text=long)]), timeout=0.05)
+    assert late.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    for future in busy:
+        assert len(future.result().results) == 3
+    tagged = server.metric('fintag_sentences_total{model="tagger",version="1"}')
+    assert tagged == 1 + 9
+
+
+def test_a_stream_answers_in_order_and_survives_a_bad_request(tagger):
+    server = tagger()
+    requests = [pb.TagStreamRequest(model="models/tagger", inputs=[pb.TextInput(text=TEXTS[0])]),
+                pb.TagStreamRequest(inputs=[]),
+                pb.TagStreamRequest(inputs=[pb.TextInput(text=t) for t in TEXTS])]
+    answers = list(server.tagging.TagStream(iter(requests)))
+    assert [a.request for a in answers] == [1, 2, 3]
+    assert [a.WhichOneof("outcome") for a in answers] == ["response", "error", "response"]
+    assert answers[1].error.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+    assert answers[2].response.results == server.tag(TEXTS).results
+
+
+def test_a_base_encoder_cannot_tag(server):
+    with pytest.raises(grpc.RpcError) as refused:
+        server.tag(["text"], model="models/base")
+    assert refused.value.code() == grpc.StatusCode.FAILED_PRECONDITION

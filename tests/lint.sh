@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Formatting of every source, buf lint of the contract, clang-tidy of the C++ files changed since BASE.
+#   tests/lint.sh [BASE]    BASE defaults to the commit before HEAD; "all" checks every file
+set -euo pipefail
+cd "$(dirname "$0")/.."
+deps=${FINTAG_DEPS:-$HOME/.cache/fintag}
+base=${1:-HEAD~1}
+
+deploy/install.sh --tests
+[ -e build/release/compile_commands.json ] || cmake --preset release >/dev/null
+
+echo "clang-format"
+git ls-files '*.cc' '*.h' | xargs clang-format --dry-run --Werror
+
+echo "buf lint"
+"$deps"/buf-1.75.0/package/bin/buf lint proto
+
+if [ "$base" = all ] || ! git rev-parse -q --verify "$base^{commit}" >/dev/null; then
+  files=$(git ls-files '*.cc')
+else
+  files=$(git diff --name-only --diff-filter=d "$base" -- '*.cc')
+fi
+[ -n "$files" ] || exit 0
+echo "clang-tidy: $(echo "$files" | wc -l) files"
+# clang cannot read g++'s precompiled headers: they are left out of a copy of the compile commands.
+mkdir -p build/tidy
+python3 - build/release/compile_commands.json build/tidy/compile_commands.json <<'PYTHON'
+import json, re, sys
+commands = json.load(open(sys.argv[1]))
+for entry in commands:
+    entry["command"] = re.sub(r"-Winvalid-pch -include (\S+)", r"-include \1", entry["command"])
+    entry["command"] = re.sub(r"-include \S+cmake_pch\.hxx", "-include ATen/ATen.h "
+                              "-include torch/csrc/autograd/custom_function.h", entry["command"])
+    entry["command"] = re.sub(r"^.*?/ccache ", "", entry["command"]).replace(" -fpch-preprocess", "")
+json.dump(commands, open(sys.argv[2], "w"))
+PYTHON
+echo "$files" | xargs -P "$(nproc)" -n 4 clang-tidy -p build/tidy --quiet 2> >(grep -v 'warnings generated\|^Suppressed\|^Use -' >&2)

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Installs, builds and runs every test; ends with ctest's summary. Arguments go to ctest: tests/run.sh -L unit
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+deploy/install.sh --tests
+cmake --preset release >/dev/null
+cmake --build --preset release
+ctest --preset release -j "$(nproc)" --output-on-failure "$@"

@@ -1,0 +1,52 @@
+#include "server/api/call.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+namespace fintag::server {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class RunCallTest : public ::testing::Test {
+ protected:
+  template <typename Body>
+  grpc::Status Run(Body&& body) {
+    testing::internal::CaptureStderr();
+    grpc::Status status = RunCall(CallEnvironment{*metrics_, logger_, stopping_}, "s/Method", std::forward<Body>(body));
+    log_ = testing::internal::GetCapturedStderr();
+    return status;
+  }
+
+  std::unique_ptr<Metrics> metrics_ = Metrics::Create();
+  Logger logger_{LogFormat::kText};
+  std::atomic<bool> stopping_ = false;
+  std::string log_;
+};
+
+TEST_F(RunCallTest, CountsAndLogsOneLine) {
+  EXPECT_TRUE(Run([] { return absl::OkStatus(); }).ok());
+  EXPECT_THAT(log_, HasSubstr("info call method=s/Method code=OK seconds="));
+  EXPECT_THAT(metrics_->Text(), HasSubstr("fintag_requests_total{code=\"OK\",method=\"s/Method\"} 1\n"));
+  EXPECT_THAT(metrics_->Text(), HasSubstr("fintag_request_duration_seconds_count{method=\"s/Method\"} 1\n"));
+}
+
+TEST_F(RunCallTest, MessagesStayOutOfTheLog) {
+  EXPECT_EQ(Run([] { return absl::InvalidArgumentError("Zarathustra"); }).error_message(), "Zarathustra");
+  EXPECT_THAT(log_, HasSubstr("info call method=s/Method code=INVALID_ARGUMENT"));
+  EXPECT_THAT(log_, Not(HasSubstr("Zarathustra")));
+  Run([] { return absl::InternalError("Zarathustra"); });
+  EXPECT_THAT(log_, HasSubstr("error call"));
+}
+
+TEST_F(RunCallTest, ExceptionsAreTheCallsErrors) {
+  EXPECT_EQ(Run([]() -> absl::Status { throw std::runtime_error("broken"); }).error_code(), grpc::INTERNAL);
+  EXPECT_EQ(Run([]() -> absl::Status { throw std::bad_alloc(); }).error_code(), grpc::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(metrics_->Text(), HasSubstr("fintag_requests_total{code=\"INTERNAL\",method=\"s/Method\"} 1\n"));
+}
+
+}  // namespace
+}  // namespace fintag::server
