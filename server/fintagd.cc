@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "core/training/brief_spin.h"
 #include "server/server_options.h"
 #include "server/service.h"
 
@@ -24,6 +25,7 @@ sigset_t BlockStopSignals() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  fintag::SpinBriefly(argv);
   fintag::server::ParsedOptions parsed = fintag::server::ParseServerOptions(argc, argv);
   if (parsed.exit_status.has_value()) return *parsed.exit_status;
   if (parsed.options.jobs.trainer.empty()) {

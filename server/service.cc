@@ -54,9 +54,9 @@ class RunningService final : public Service {
     if (absl::Status status = StartEndpoints(options); !status.ok()) return status;
     stop_seconds_ = options.stop_seconds;
     ready_ = true;
-    logger_.Write(Severity::kInfo, "listening",
-                  {{"grpc", StrCat(api_->port())}, {"http", StrCat(http_->port())},
-                   {"data", options.data_dir.string()}});
+    logger_.Write(
+        Severity::kInfo, "listening",
+        {{"grpc", StrCat(api_->port())}, {"http", StrCat(http_->port())}, {"data", options.data_dir.string()}});
     return absl::OkStatus();
   }
 
@@ -91,11 +91,10 @@ class RunningService final : public Service {
         jobs, *store_, *datasets_, *models_, [this](const Job& job, const Event& event) { OnJobEvent(job, event); });
     if (!queue.ok()) return queue.status();
     queue_ = *std::move(queue);
-    loaded_ = LoadedModels::Create(*models_, options.models,
-                                   [this](const ModelVersion& version, const BatchReport& report) {
-                                     metrics_->OnBatch(LabelsOf(version), report.tokens, report.seconds,
-                                                       report.queue_seconds);
-                                   });
+    loaded_ =
+        LoadedModels::Create(*models_, options.models, [this](const ModelVersion& version, const BatchReport& report) {
+          metrics_->OnBatch(LabelsOf(version), report.tokens, report.seconds, report.queue_seconds);
+        });
     return absl::OkStatus();
   }
 
@@ -109,12 +108,11 @@ class RunningService final : public Service {
     const CallEnvironment environment{*metrics_, logger_, stopping_};
     dataset_service_ = std::make_unique<DatasetService>(environment, *datasets_, options.max_dataset_bytes);
     model_service_ = std::make_unique<ModelService>(environment, *models_, *loaded_, options.max_model_bytes);
-    training_service_ = std::make_unique<TrainingService>(environment, *store_, *queue_, *datasets_, *models_,
-                                                          options.max_watchers);
+    training_service_ =
+        std::make_unique<TrainingService>(environment, *store_, *queue_, *datasets_, *models_, options.max_watchers);
     tagging_service_ = std::make_unique<TaggingService>(environment, *loaded_, options.tagging);
-    absl::StatusOr<std::unique_ptr<ApiServer>> api =
-        ApiServer::Start(options.api, {dataset_service_.get(), model_service_.get(), training_service_.get(),
-                                       tagging_service_.get()});
+    absl::StatusOr<std::unique_ptr<ApiServer>> api = ApiServer::Start(
+        options.api, {dataset_service_.get(), model_service_.get(), training_service_.get(), tagging_service_.get()});
     if (!api.ok()) return api.status();
     api_ = *std::move(api);
     return absl::OkStatus();

@@ -7,8 +7,8 @@
 namespace fintag {
 
 struct PackedBatch {
-  std::vector<int64_t> token_ids;        // [tokens]
-  std::vector<int64_t> offsets = {0};    // [sequences + 1]; sequence i is tokens offsets[i] to offsets[i + 1]
+  std::vector<int64_t> token_ids;      // [tokens]
+  std::vector<int64_t> offsets = {0};  // [sequences + 1]; sequence i is tokens offsets[i] to offsets[i + 1]
 
   int64_t tokens() const { return static_cast<int64_t>(token_ids.size()); }
   int64_t sequences() const { return static_cast<int64_t>(offsets.size()) - 1; }

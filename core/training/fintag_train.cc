@@ -5,7 +5,6 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <new>
@@ -15,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_join.h"
+#include "core/training/brief_spin.h"
 #include "core/training/job_run.h"
 #include "core/training/trainer.h"
 #include "core/version.h"
@@ -43,17 +43,6 @@ void StopOnSignals() {
   action.sa_flags = SA_RESTART;
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGINT, &action, nullptr);
-}
-
-// Between two parallel loops libgomp's threads spin for milliseconds by default. Where the machine has other work - a
-// server that tags, another job - that time is taken from the very thread they wait for: with two busy neighbours on
-// two cores training ran at a quarter of the speed of a short spin. The setting is read when libgomp loads, so the
-// program starts itself once more; where that fails it goes on as it is.
-void SpinBriefly(char** argv) {
-  if (std::getenv("GOMP_SPINCOUNT") != nullptr || std::getenv("OMP_WAIT_POLICY") != nullptr) return;
-  setenv("GOMP_SPINCOUNT", "1000", /*overwrite=*/0);
-  std::error_code unknown;
-  execv(std::filesystem::read_symlink("/proc/self/exe", unknown).c_str(), argv);
 }
 
 // Short of memory the kernel should end the trainer, never the server.
@@ -195,7 +184,7 @@ absl::Status RunByHand(const Arguments& a) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  SpinBriefly(argv);
+  fintag::SpinBriefly(argv);
   CLI::App app("Fine-tunes a BERT encoder to tag entities.", "fintag-train");
   Arguments arguments;
   DescribeCommand(app, arguments);

@@ -17,15 +17,22 @@ void Collect(const absl::Status& status, const char* field, std::vector<FieldErr
   if (!status.ok()) errors.push_back({field, std::string(status.message())});
 }
 
+// The job as the request has it, nothing checked or resolved.
+Job AskedJob(const fintag::v1::CreateJobRequest& request) {
+  Job job;
+  job.options = FromMessage(request.spec().options());
+  job.dataset = request.spec().dataset();
+  job.base = request.spec().base();
+  job.model = request.spec().model();
+  job.request_id = request.request_id();
+  return job;
+}
+
 }  // namespace
 
 absl::StatusOr<Job> TrainingService::CheckSpec(const fintag::v1::CreateJobRequest& request) {
   const fintag::v1::JobSpec& spec = request.spec();
-  Job job;
-  job.options = FromMessage(spec.options());
-  job.dataset = spec.dataset();
-  job.model = spec.model();
-  job.request_id = request.request_id();
+  Job job = AskedJob(request);
 
   std::vector<FieldError> errors;
   absl::StatusOr<std::string> dataset = ParseName(spec.dataset(), "datasets", "dataset");
@@ -69,6 +76,13 @@ absl::StatusOr<fintag::v1::Job> TrainingService::JobMessage(const Job& job) {
   return message;
 }
 
+absl::Status TrainingService::Answer(const Job& job, fintag::v1::Job& response) {
+  absl::StatusOr<fintag::v1::Job> message = JobMessage(job);
+  if (!message.ok()) return message.status();
+  response = *std::move(message);
+  return absl::OkStatus();
+}
+
 absl::Status TrainingService::Watch(grpc::ServerContext& context, const fintag::v1::WatchJobRequest& request,
                                     grpc::ServerWriter<fintag::v1::JobEvent>& writer) {
   absl::StatusOr<std::string> id = ParseName(request.name(), "jobs", "name");
@@ -104,6 +118,9 @@ absl::Status TrainingService::Watch(grpc::ServerContext& context, const fintag::
 grpc::Status TrainingService::CreateJob(grpc::ServerContext*, const fintag::v1::CreateJobRequest* request,
                                         fintag::v1::Job* response) {
   return RunCall(environment_, Method("CreateJob"), [&]() -> absl::Status {
+    absl::StatusOr<std::optional<Job>> before = store_.FindRetried(AskedJob(*request));
+    if (!before.ok()) return before.status();
+    if (before->has_value()) return Answer(**before, *response);
     absl::StatusOr<Job> job = CheckSpec(*request);
     if (!job.ok()) return job.status();
     if (request->validate_only()) {
@@ -115,10 +132,7 @@ grpc::Status TrainingService::CreateJob(grpc::ServerContext*, const fintag::v1::
     }
     absl::StatusOr<Job> created = queue_.Create(*job);
     if (!created.ok()) return created.status();
-    absl::StatusOr<fintag::v1::Job> message = JobMessage(*created);
-    if (!message.ok()) return message.status();
-    *response = *std::move(message);
-    return absl::OkStatus();
+    return Answer(*created, *response);
   });
 }
 
@@ -129,10 +143,7 @@ grpc::Status TrainingService::GetJob(grpc::ServerContext*, const fintag::v1::Get
     if (!id.ok()) return id.status();
     absl::StatusOr<Job> job = store_.Get(*id);
     if (!job.ok()) return job.status();
-    absl::StatusOr<fintag::v1::Job> message = JobMessage(*job);
-    if (!message.ok()) return message.status();
-    *response = *std::move(message);
-    return absl::OkStatus();
+    return Answer(*job, *response);
   });
 }
 
@@ -162,10 +173,7 @@ grpc::Status TrainingService::CancelJob(grpc::ServerContext*, const fintag::v1::
     if (!id.ok()) return id.status();
     absl::StatusOr<Job> job = queue_.Cancel(*id);
     if (!job.ok()) return job.status();
-    absl::StatusOr<fintag::v1::Job> message = JobMessage(*job);
-    if (!message.ok()) return message.status();
-    *response = *std::move(message);
-    return absl::OkStatus();
+    return Answer(*job, *response);
   });
 }
 

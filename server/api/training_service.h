@@ -39,6 +39,7 @@ class TrainingService final : public fintag::v1::TrainingService::Service {
   // The job that `request` describes, checked as far as it can be before it runs.
   absl::StatusOr<Job> CheckSpec(const fintag::v1::CreateJobRequest& request);
   absl::StatusOr<fintag::v1::Job> JobMessage(const Job& job);
+  absl::Status Answer(const Job& job, fintag::v1::Job& response);
   absl::Status Watch(grpc::ServerContext& context, const fintag::v1::WatchJobRequest& request,
                      grpc::ServerWriter<fintag::v1::JobEvent>& writer);
 

@@ -43,8 +43,10 @@ absl::StatusOr<Job> FromRow(const Row& row) {
 
 absl::Status NotFound(const std::string& id) { return absl::NotFoundError(StrCat("there is no jobs/", id)); }
 
-bool SameSpecification(const Job& a, const Job& b) {
-  return a.dataset == b.dataset && a.base == b.base && a.model == b.model && ToJson(a.options) == ToJson(b.options);
+bool SameSpecification(const Job& made, const Job& asked) {
+  const bool same_base = made.base == asked.base || made.base.rfind(asked.base + "/versions/", 0) == 0;
+  return same_base && made.dataset == asked.dataset && made.model == asked.model &&
+         ToJson(made.options) == ToJson(asked.options);
 }
 
 }  // namespace
@@ -87,17 +89,11 @@ absl::StatusOr<Job> JobStore::Insert(Job job, bool& created) {
   job.state = JobState::kQueued;
   job.create_time_ms = NowMs();
   absl::Status inserted = database_.Transaction([&]() -> absl::Status {
-    if (!job.request_id.empty()) {
-      absl::StatusOr<std::vector<Job>> before = Select("WHERE request_id = ?", {job.request_id});
-      if (!before.ok()) return before.status();
-      if (!before->empty()) {
-        if (!SameSpecification(before->front(), job)) {
-          return absl::InvalidArgumentError(StrCat("request_id was used for jobs/", before->front().id,
-                                                   " with another specification: give every request its own"));
-        }
-        job = before->front();
-        return absl::OkStatus();
-      }
+    absl::StatusOr<std::optional<Job>> before = FindRetried(job);
+    if (!before.ok()) return before.status();
+    if (before->has_value()) {
+      job = **std::move(before);
+      return absl::OkStatus();
     }
     if (absl::Status needs = CheckNeeds(job); !needs.ok()) return needs;
     absl::Status status =
@@ -117,6 +113,18 @@ absl::StatusOr<Job> JobStore::Insert(Job job, bool& created) {
     return inserted;
   }
   return job;
+}
+
+absl::StatusOr<std::optional<Job>> JobStore::FindRetried(const Job& asked) {
+  if (asked.request_id.empty()) return std::nullopt;
+  absl::StatusOr<std::vector<Job>> before = Select("WHERE request_id = ?", {asked.request_id});
+  if (!before.ok()) return before.status();
+  if (before->empty()) return std::nullopt;
+  if (!SameSpecification(before->front(), asked)) {
+    return absl::InvalidArgumentError(StrCat("request_id was used for jobs/", before->front().id,
+                                             " with another specification: give every request its own"));
+  }
+  return std::move(before->front());
 }
 
 absl::StatusOr<Job> JobStore::Get(const std::string& id) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,6 +23,10 @@ class JobStore {
   // job made with it instead (`created` false), or INVALID_ARGUMENT if that one has another specification. NOT_FOUND if
   // dataset or base is gone, checked in the same transaction.
   absl::StatusOr<Job> Insert(Job job, bool& created);
+  // The job that asked.request_id made before, if it did: what it needed then may be gone by now, so a retry looks here
+  // before it checks anything. INVALID_ARGUMENT if that job has another specification; asked.base may still be
+  // "models/x", which fits any version of it.
+  absl::StatusOr<std::optional<Job>> FindRetried(const Job& asked);
   absl::StatusOr<Job> Get(const std::string& id);
   absl::StatusOr<std::vector<Job>> List(const PageRequest& page, std::string& next_page_token);
   absl::StatusOr<std::vector<Job>> Unfinished();  // oldest first

@@ -71,6 +71,11 @@ def test_a_request_id_makes_a_retry_return_the_same_job(server):
         server.submit(request_id="once", epochs=999)
     assert other.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     server.jobs.CancelJob(training_pb2.CancelJobRequest(name=first.name))
+    # Also when what the job needed is gone, or the base's name means another version by now.
+    assert [state_of(e) for e in server.watch(first.name)][-1] == "CANCELLED"
+    server.import_model("base", BASE, request_id="newer")
+    server.datasets.DeleteDataset(dataset_pb2.DeleteDatasetRequest(name="datasets/small"))
+    assert server.submit(request_id="once", epochs=1000).name == first.name
 
 
 def test_two_models_tag_at_once(start_server, trained):
