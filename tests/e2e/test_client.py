@@ -1,0 +1,78 @@
+"""The command line program against the real server."""
+import json
+import os
+import signal
+import subprocess
+
+from conftest import BASE, BIN, CORPUS, PATIENCE, sentences
+
+TEXTS = (CORPUS / "three_sentences.txt").read_text(encoding="utf-8").splitlines()
+
+
+def fintag(server, *arguments, text=None, status=0):
+    """Runs fintag and returns what it printed."""
+    done = subprocess.run([BIN / "fintag", *map(str, arguments)], capture_output=True, text=True, input=text,
+                          env=os.environ | {"FINTAG_SERVER": server.address}, timeout=120 * PATIENCE, check=False)
+    assert done.returncode == status, done
+    return done.stdout if status == 0 else done.stdout + done.stderr
+
+
+def test_the_loop_by_command_line(start_server, tmp_path):
+    server = start_server()
+    train, validation = tmp_path / "train.conll", tmp_path / "validation.conll"
+    train.write_bytes(sentences(CORPUS / "train.conll", 60))
+    validation.write_bytes(sentences(CORPUS / "validation.conll", 20))
+    fintag(server, "models", "import", "base", "--from", BASE)
+    assert "word lookup" in fintag(server, "datasets", "upload", "small", "--train", train, "--validation", validation)
+    watched = fintag(server, "jobs", "submit", "--dataset", "small", "--base", "base", "--model", "tagger", "--epochs",
+                     "2", "--learning-rate", "2e-4", "--watch")
+    assert "SUCCEEDED  models/tagger/versions/1" in watched and "\x1b" not in watched and "\r" not in watched
+
+    jobs = json.loads(fintag(server, "--json", "jobs", "list"))["jobs"]
+    assert [job["state"] for job in jobs] == ["SUCCEEDED"] and len(jobs[0]["epochs"]) == 2
+    models = json.loads(fintag(server, "--json", "models", "list"))["models"]
+    assert {model["name"] for model in models} == {"models/base", "models/tagger"}
+
+    # A file, the standard input and arguments give the same; offsets are the text's.
+    texts = tmp_path / "texts.txt"
+    texts.write_text("\n".join(TEXTS) + "\n", encoding="utf-8")
+    by_file = json.loads(fintag(server, "tag", "--model", "tagger", "--file", texts, "--format", "json"))
+    assert [answer.pop("line") for answer in by_file] == [1, 2, 3]
+    by_pipe = json.loads(fintag(server, "--json", "tag", "--model", "tagger", "--file", "-", text=texts.read_text()))
+    assert [answer | {"line": None} for answer in by_pipe] == [answer | {"line": None} for answer in by_file]
+    assert by_file == json.loads(fintag(server, "--json", "tag", "--model", "tagger", *TEXTS))
+    assert all(text[e["start"]:e["end"]] == e["text"] for text, a in zip(TEXTS, by_file) for e in a["entities"])
+    conll = fintag(server, "tag", "--model", "tagger", "--file", texts, "--format", "conll")
+    assert len(conll.strip().split("\n\n")) == len(TEXTS)
+
+    exported = tmp_path / "exported"
+    fintag(server, "models", "export", "tagger", exported)
+    assert {"config.json", "model.safetensors", "vocab.txt", "fintag.json"} <= {p.name for p in exported.iterdir()}
+    fintag(server, "models", "import", "again", "--from", exported)
+    again = json.loads(fintag(server, "--json", "tag", "--model", "again", *TEXTS))
+    assert [answer["entities"] for answer in again] == [answer["entities"] for answer in by_file]
+
+
+def test_errors_name_the_line_and_wrong_usage_is_2(start_server, tmp_path):
+    server = start_server()
+    bad = tmp_path / "bad.conll"
+    bad.write_text("Acme\tB-ORG\n\nlonely\n", encoding="utf-8")
+    assert f"{bad.name}:3" in fintag(server, "datasets", "upload", "bad", "--train", bad, status=1)
+    assert "models/nothing" in fintag(server, "tag", "--model", "nothing", "text", status=1)
+    fintag(server, "jobs", "submit", status=2)
+    server.stop()
+    assert server.address in fintag(server, "--timeout", "1", "datasets", "list", status=1)
+
+
+def test_ctrl_c_on_a_watch_leaves_the_job_running(server):
+    job = server.submit(epochs=1000)
+    with subprocess.Popen([BIN / "fintag", "jobs", "watch", job.name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, env=os.environ | {"FINTAG_SERVER": server.address}) as watch:
+        for line in watch.stdout:
+            if line.strip().startswith("1 "):
+                break
+        watch.send_signal(signal.SIGINT)
+        rest = watch.stdout.read()
+        assert watch.wait(timeout=20 * PATIENCE) == 130
+    assert "fintag jobs watch" in rest and "--after" in rest
+    assert server.job(job.name).state in (2, 3)  # VALIDATING, RUNNING
