@@ -35,7 +35,7 @@ def main():
     row("published", *PUBLISHED.values())
     row(f"obtained, last epoch ({epochs[-1]['epoch']})", *scores(epochs[-1]))
     row(f"obtained, best epoch ({best['epoch']})", *scores(best))
-    lookup = model["versions"][0]["wordLookup"]
+    lookup = model["versions"][0]["word_lookup"]
     micro = lookup["micro"]
     row("word lookup, no model", micro["precision"], micro["recall"], micro["f1"], lookup["accuracy"])
     print("\n" + NOTES[sys.argv[3]])
