@@ -114,7 +114,7 @@ TEST_F(JobRunTest, CancelledIsNotAFailure) {
   stop_ = true;
   const absl::Status status = RunIt();
   EXPECT_TRUE(status.ok()) << status;
-  const auto& finished = std::get<TrainingFinished>(Events().back().what);
+  const TrainingFinished finished = std::get<TrainingFinished>(Events().back().what);
   EXPECT_TRUE(finished.cancelled);
   EXPECT_EQ(finished.kept_epoch, 0);
 }
