@@ -99,13 +99,18 @@ if [ ! -x "$deps/buf-$buf_version/package/bin/buf" ]; then
   rm -rf "$work"
 fi
 
-# The reference implementations, at the versions that the goldens were written with.
-requirements=tests/parity/requirements.txt
-stamp="$deps/venv/$(sha256sum $requirements | cut -c1-16)"
-if [ ! -e "$stamp" ]; then
-  echo "installing the reference implementations (tests/parity/requirements.txt)"
-  rm -rf "$deps/venv"
-  python3 -m venv "$deps/venv"
-  "$deps/venv/bin/pip" install -q --disable-pip-version-check -r $requirements 2> >(grep -v '^WARNING' >&2)
+# python_environment FOLDER REQUIREMENTS: a virtual environment $deps/FOLDER with what the file lists, made anew when the
+# file changes.
+python_environment() {
+  local folder=$deps/$1 requirements=$2
+  local stamp; stamp=$folder/$(sha256sum "$requirements" | cut -c1-16)
+  [ ! -e "$stamp" ] || return 0
+  echo "installing $requirements"
+  rm -rf "$folder"
+  python3 -m venv "$folder"
+  "$folder/bin/pip" install -q --disable-pip-version-check -r "$requirements" 2> >(grep -v '^WARNING' >&2)
   touch "$stamp"
-fi
+}
+
+# The reference implementations, at the versions that the goldens were written with.
+python_environment venv tests/parity/requirements.txt
