@@ -212,6 +212,9 @@ absl::StatusOr<BertConfig> ParseBertConfig(std::string_view text) {
   config.layer_norm_epsilon = fields.Number("layer_norm_eps", 0, 1, config.layer_norm_epsilon);
   config.hidden_dropout = fields.Number("hidden_dropout_prob", 0, 1, config.hidden_dropout);
   config.attention_dropout = fields.Number("attention_probs_dropout_prob", 0, 1, config.attention_dropout);
+  if (fields.Find("classifier_dropout") != nullptr) {
+    config.classifier_dropout = fields.Number("classifier_dropout", 0, 1, config.hidden_dropout);
+  }
   config.initializer_range = fields.Number("initializer_range", 0, 1000, config.initializer_range);
   config.padding_id = fields.Integer("pad_token_id", 0, kLargestSize, config.padding_id);
   config.tags = ReadTags(fields, architectures);
@@ -236,7 +239,7 @@ std::string BertConfigJson(const BertConfig& config) {
   nlohmann::ordered_json object;
   object["architectures"].push_back(config.tags.empty() ? "BertModel" : "BertForTokenClassification");
   object["attention_probs_dropout_prob"] = config.attention_dropout;
-  object["classifier_dropout"] = nullptr;  // that is: hidden_dropout_prob
+  object["classifier_dropout"] = config.classifier_dropout ? json(*config.classifier_dropout) : json();
   object["hidden_act"] = ActivationName(config.activation);
   object["hidden_dropout_prob"] = config.hidden_dropout;
   object["hidden_size"] = config.hidden_size;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,7 @@ struct BertConfig {
   double layer_norm_epsilon = 1e-12;          // layer_norm_eps
   double hidden_dropout = 0.1;                // hidden_dropout_prob
   double attention_dropout = 0.1;             // attention_probs_dropout_prob
+  std::optional<double> classifier_dropout;   // classifier_dropout; hidden_dropout if absent
   double initializer_range = 0.02;            // standard deviation of a fresh classifier
   int64_t padding_id = 0;                     // pad_token_id
   std::vector<std::string> tags;              // id2label in order, "O" and IOB2 tags; empty for a base encoder

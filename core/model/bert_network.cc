@@ -12,6 +12,7 @@ class DropoutSites {
   explicit DropoutSites(const StepDropout& step) : step_(step) {}
   Dropout Hidden() { return DropoutAt(step_.hidden, step_.seed, next_++); }
   Dropout Attention() { return DropoutAt(step_.attention, step_.seed, next_++); }
+  Dropout Classifier() { return DropoutAt(step_.classifier, step_.seed, next_++); }
 
  private:
   const StepDropout& step_;
@@ -41,7 +42,7 @@ at::Tensor BertNetwork::Logits(const TokenRun& tokens, const StepDropout& dropou
         LinearActivation(hidden, layer.intermediate.weight, layer.intermediate.bias, activation);
     hidden = ResidualLayerNorm(Apply(layer.output, expanded), hidden, layer.output_norm, sites.Hidden());
   }
-  return Apply(classifier, ApplyDropout(hidden, sites.Hidden()));
+  return Apply(classifier, ApplyDropout(hidden, sites.Classifier()));
 }
 
 }  // namespace fintag

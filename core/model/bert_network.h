@@ -39,6 +39,7 @@ struct TokenRun {
 struct StepDropout {
   double hidden = 0;
   double attention = 0;
+  double classifier = 0;
   uint64_t seed = 0;
 };
 

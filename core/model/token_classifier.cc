@@ -192,7 +192,8 @@ at::Tensor TokenClassifier::TrainingLogits(const PackedBatch& batch, const std::
   const int64_t count = static_cast<int64_t>(rows.size());
   TokenRun run = RunOf(batch, device_);
   run.rows = LongTensor(rows, PaddedRows(count, device_) - count);
-  const StepDropout dropout{config_.hidden_dropout, config_.attention_dropout, dropout_seed};
+  const StepDropout dropout{config_.hidden_dropout, config_.attention_dropout,
+                            config_.classifier_dropout.value_or(config_.hidden_dropout), dropout_seed};
   return network_->Logits(run, dropout).narrow(0, 0, count);
 }
 
@@ -205,6 +206,7 @@ int64_t TokenClassifier::parameter_count() const {
 void TokenClassifier::set_dropout(double probability) {
   config_.hidden_dropout = probability;
   config_.attention_dropout = probability;
+  config_.classifier_dropout.reset();
 }
 
 Checkpoint TokenClassifier::ToCheckpoint() const {

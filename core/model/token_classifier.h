@@ -52,7 +52,7 @@ class TokenClassifier {
 
   const BertConfig& config() const { return config_; }  // with tags and the dropout in force
   const at::Device& device() const { return device_; }
-  void set_dropout(double probability);  // both kinds; 0 <= probability < 1
+  void set_dropout(double probability);  // of every kind; 0 <= probability < 1
 
   // A copy of the weights as a checkpoint can hold them: float32, CPU.
   Checkpoint ToCheckpoint() const;

@@ -40,6 +40,7 @@ TEST(BertConfig, ReadsEveryField) {
                  {"layer_norm_eps", 1e-7},
                  {"hidden_dropout_prob", 0.2},
                  {"attention_probs_dropout_prob", 0.3},
+                 {"classifier_dropout", 0.4},
                  {"initializer_range", 0.05},
                  {"pad_token_id", 7}});
   const auto config = ParseBertConfig(object.dump());
@@ -56,6 +57,7 @@ TEST(BertConfig, ReadsEveryField) {
   EXPECT_EQ(config->layer_norm_epsilon, 1e-7);
   EXPECT_EQ(config->hidden_dropout, 0.2);
   EXPECT_EQ(config->attention_dropout, 0.3);
+  EXPECT_EQ(config->classifier_dropout, 0.4);
   EXPECT_EQ(config->initializer_range, 0.05);
   EXPECT_EQ(config->padding_id, 7);
   EXPECT_THAT(config->tags, ElementsAre("O", "B-PER", "I-PER"));
@@ -72,6 +74,7 @@ TEST(BertConfig, TakesTheDefaultsOfTransformersForAbsentAndNullFields) {
   EXPECT_EQ(config->activation, Activation::kGelu);
   EXPECT_EQ(config->layer_norm_epsilon, 1e-12);
   EXPECT_EQ(config->hidden_dropout, 0.1);
+  EXPECT_EQ(config->classifier_dropout, std::nullopt);
   EXPECT_EQ(config->padding_id, 0);
   EXPECT_THAT(config->tags, IsEmpty());
 }
@@ -81,6 +84,7 @@ TEST(BertConfig, WritesWhatItReads) {
   for (const char* activation : {"gelu", "gelu_pytorch_tanh", "relu"}) {
     object["hidden_act"] = activation;
     object["hidden_dropout_prob"] = 0.25;
+    object["classifier_dropout"] = 0.15;
     object["layer_norm_eps"] = 3e-9;
     for (int tag = 3; tag < 13; ++tag) object["id2label"][std::to_string(tag)] = "B-T" + std::to_string(tag);
     const auto config = ParseBertConfig(object.dump());
@@ -92,6 +96,7 @@ TEST(BertConfig, WritesWhatItReads) {
     EXPECT_EQ(again->tags, config->tags);
     EXPECT_EQ(again->activation, config->activation);
     EXPECT_EQ(again->hidden_dropout, 0.25);
+    EXPECT_EQ(again->classifier_dropout, 0.15);
     EXPECT_EQ(again->layer_norm_epsilon, 3e-9);
   }
 }
@@ -142,6 +147,7 @@ TEST(BertConfig, NamesTheFieldThatIsWrong) {
       {"layer_norm_eps", "small"},
       {"hidden_dropout_prob", 1.0},
       {"attention_probs_dropout_prob", -0.1},
+      {"classifier_dropout", 1.5},
       {"pad_token_id", 40},
       {"id2label", {"O"}},
       {"id2label", {{"0", "O"}, {"2", "B-PER"}}},

@@ -80,6 +80,25 @@ TEST(TokenClassifier, TrainingWithoutDropoutGivesTheSameRows) {
   EXPECT_LT(LargestDifference(logits, model->Logits(batch).value().clone().index_select(0, at::tensor(rows))), 1e-5);
 }
 
+// As transformers has it: classifier_dropout where it is given, else hidden_dropout_prob.
+TEST(TokenClassifier, TheClassifierHasADropoutOfItsOwn) {
+  at::manual_seed(33);
+  BertConfig config = TinyConfig();
+  config.hidden_dropout = config.attention_dropout = 0;
+  const PackedBatch batch = RandomBatch({9}, 50);
+  const std::vector<int64_t> rows = {0, 1, 2, 3, 4, 5, 6, 7, 8};
+  for (const double probability : {0.0, 0.5}) {
+    config.classifier_dropout = probability;
+    const auto model = Model(RandomCheckpoint(config));
+    const double difference = LargestDifference(model->TrainingLogits(batch, rows, 1), model->Logits(batch).value());
+    if (probability == 0) {
+      EXPECT_LT(difference, 1e-5);
+    } else {
+      EXPECT_GT(difference, 1e-2);
+    }
+  }
+}
+
 // The gradient of a random direction, by central differences.
 TEST(TokenClassifier, GradientsAreThoseOfTheLoss) {
   at::manual_seed(32);
