@@ -3,6 +3,7 @@
 # uploads a corpus, fine-tunes, tags three sentences and shows what Prometheus would scrape.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. deploy/start_server.sh
 
 usage() {
   cat <<'USAGE'
@@ -36,12 +37,7 @@ if [ -z "$base" ]; then base=${FINTAG_DEPS:-$HOME/.cache/fintag}/base-0.1.0/gt_a
 cmake --build --preset release --target fintagd fintag-train fintag -- --quiet
 start=$(date +%s)
 
-bin=$PWD/build/release/bin
 data=build/quickstart/data
-log=build/quickstart/fintagd.log
-rm -rf build/quickstart
-mkdir -p "$data"
-
 if [ -t 1 ]; then bold=$'\e[1m' plain=$'\e[0m'; else bold= plain=; fi
 # step WHAT COMMAND...: says what is done, shows the command as one would type it, runs it.
 step() {
@@ -50,19 +46,10 @@ step() {
   echo
   "$@"
 }
-fintag() { "$bin/fintag" "$@"; }
+fintag() { build/release/bin/fintag "$@"; }
 
 printf '%sStart the server%s\n$ fintagd --data-dir %s\n' "$bold" "$plain" "$data"
-"$bin/fintagd" --data-dir "$data" --listen localhost:0 --metrics-listen localhost:0 2> "$log" &
-server=$!
-trap 'kill $server 2>/dev/null; wait $server 2>/dev/null || true' EXIT
-for _ in $(seq 100); do
-  grep -q ' listening ' "$log" && break
-  kill -0 $server 2>/dev/null || { cat "$log" >&2; exit 1; }
-  sleep 0.1
-done
-export FINTAG_SERVER=localhost:$(sed -n 's/.* listening grpc=\([0-9]*\).*/\1/p' "$log")
-metrics=localhost:$(sed -n 's/.* listening .*http=\([0-9]*\).*/\1/p' "$log")
+start_server "$data" build/quickstart/fintagd.log
 echo "it listens at $FINTAG_SERVER, metrics at http://$metrics/metrics"
 
 step "Import a base encoder" fintag models import base --from "$base"
@@ -75,9 +62,7 @@ printf '\n%sWhat Prometheus scrapes%s\n$ curl http://%s/metrics\n' "$bold" "$pla
 curl -fsS "http://$metrics/metrics" |
   grep -E '^fintag_(training_f1\{.*micro|training_tokens_per_second|tokens_total|sentences_total|model_f1|request_duration_seconds_(sum|count)\{method="fintag.v1.TaggingService/Tag")'
 
-kill $server
-wait $server || true
-trap - EXIT
+stop_server
 cat <<NEXT
 
 ${bold}Done in $(($(date +%s) - start)) s after the build.${plain} The server has stopped; everything is kept under $data. Go on with:

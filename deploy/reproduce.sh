@@ -3,6 +3,7 @@
 # prints what was published beside what came out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. deploy/start_server.sh
 
 usage() {
   cat <<'USAGE'
@@ -76,25 +77,14 @@ if [ "$split" = random ]; then
   train=$work/random-train.conll validation=$work/random-test.conll
 fi
 
-bin=$PWD/build/release/bin
-log=$work/fintagd.log
-rm -rf $work/data
-mkdir -p $work/data
-"$bin/fintagd" --data-dir $work/data --listen localhost:0 --metrics-listen localhost:0 2> $log &
-server=$!
-trap 'kill $server 2>/dev/null; wait $server 2>/dev/null || true' EXIT
-for _ in $(seq 100); do
-  grep -q ' listening ' $log && break
-  kill -0 $server 2>/dev/null || { cat $log >&2; exit 1; }
-  sleep 0.1
-done
-export FINTAG_SERVER=localhost:$(sed -n 's/.* listening grpc=\([0-9]*\).*/\1/p' $log)
+start_server $work/data $work/fintagd.log
+fintag=build/release/bin/fintag
 
-"$bin/fintag" models import base --from "$base"
-"$bin/fintag" datasets upload fin --train "$train" --validation "$validation"
-"$bin/fintag" jobs submit --dataset fin --base base --model fin --epochs "$epochs" --learning-rate "$learning_rate" \
+$fintag models import base --from "$base"
+$fintag datasets upload fin --train "$train" --validation "$validation"
+$fintag jobs submit --dataset fin --base base --model fin --epochs "$epochs" --learning-rate "$learning_rate" \
   --batch-size 8 --seed "$seed" --watch
-job=$("$bin/fintag" --json jobs list | python3 -c 'import json, sys; print(json.load(sys.stdin)["jobs"][0]["name"])')
-"$bin/fintag" --json jobs show "$job" > $work/job.json
-"$bin/fintag" --json models show fin > $work/model.json
+job=$($fintag --json jobs list | python3 -c 'import json, sys; print(json.load(sys.stdin)["jobs"][0]["name"])')
+$fintag --json jobs show "$job" > $work/job.json
+$fintag --json models show fin > $work/model.json
 python3 deploy/compare_reference.py $work/job.json $work/model.json "$split"
