@@ -134,6 +134,7 @@ Scores ScoreTags(std::span<const TagSequence> gold, std::span<const TagSequence>
     for (size_t j = 0; j < gold[i].size(); ++j) equal += gold[i][j] == predicted[i][j] ? 1 : 0;
   }
   scores.accuracy = Ratio(equal, scores.words);
+  scores.confusion = CountConfusion(gold, predicted);
 
   const std::vector<Entity> gold_entities = EntitiesOf(gold);
   const std::vector<Entity> predicted_entities = EntitiesOf(predicted);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/text/tag_scheme.h"
+#include "core/training/confusion.h"
 
 namespace fintag {
 
@@ -26,6 +27,7 @@ struct Scores {
   std::vector<EntityScores> labels;  // sorted by label; those found in gold or prediction
   double accuracy = 0;               // share of words whose tag is equal
   int64_t words = 0;
+  Confusion confusion;  // empty in records of before it was counted
 };
 
 using TagSequence = std::vector<std::string>;

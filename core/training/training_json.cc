@@ -125,11 +125,8 @@ json ToJson(const EntityScores& scores) {
 json ToJson(const Scores& scores) {
   json labels = json::array();
   for (const EntityScores& label : scores.labels) labels.push_back(ToJson(label));
-  return {{"micro", ToJson(scores.micro)},
-          {"macro", ToJson(scores.macro)},
-          {"labels", std::move(labels)},
-          {"accuracy", scores.accuracy},
-          {"words", scores.words}};
+  return {{"micro", ToJson(scores.micro)}, {"macro", ToJson(scores.macro)}, {"labels", std::move(labels)},
+          {"accuracy", scores.accuracy},   {"words", scores.words},         {"confusion", scores.confusion}};
 }
 
 EntityScores EntityScoresFromJson(const json& object) {
@@ -151,6 +148,8 @@ Scores ScoresFromJson(const json& object) {
   for (const json& label : object.at("labels")) scores.labels.push_back(EntityScoresFromJson(label));
   object.at("accuracy").get_to(scores.accuracy);
   object.at("words").get_to(scores.words);
+  // Not in what was written before it was counted.
+  if (object.contains("confusion")) object["confusion"].get_to(scores.confusion);
   return scores;
 }
 

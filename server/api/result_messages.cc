@@ -32,6 +32,11 @@ fintag::v1::Scores ToMessage(const Scores& scores) {
   for (const EntityScores& label : scores.labels) *message.add_labels() = ToMessage(label);
   message.set_accuracy(scores.accuracy);
   message.set_words(scores.words);
+  for (const auto& [label, predicted] : scores.confusion) {
+    fintag::v1::ConfusionRow& row = *message.add_confusion();
+    row.set_label(label);
+    for (const auto& [other, words] : predicted) (*row.mutable_predicted())[other] = words;
+  }
   return message;
 }
 

@@ -167,5 +167,19 @@ TEST(Messages, LabelsOfAModelComeFromTagsOfAnyScheme) {
   EXPECT_THAT(ToMessage(version).labels(), ElementsAre("ORG", "PER"));
 }
 
+TEST(Messages, ConfusionHasARowForEachGoldLabel) {
+  Scores scores;
+  scores.confusion["ORG"]["ORG"] = 7;
+  scores.confusion["ORG"]["O"] = 2;
+  scores.confusion["LOC"]["O"] = 1;
+  const fintag::v1::Scores message = ToMessage(scores);
+  ASSERT_EQ(message.confusion_size(), 2);
+  EXPECT_EQ(message.confusion(0).label(), "LOC");
+  EXPECT_EQ(message.confusion(1).label(), "ORG");
+  EXPECT_EQ(message.confusion(1).predicted_size(), 2);
+  EXPECT_EQ(message.confusion(1).predicted().at("ORG"), 7);
+  EXPECT_EQ(message.confusion(1).predicted().at("O"), 2);
+}
+
 }  // namespace
 }  // namespace fintag::server
