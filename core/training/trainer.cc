@@ -19,6 +19,7 @@
 #include "core/model/torch_status.h"
 #include "core/training/batches.h"
 #include "core/training/encoded_corpus.h"
+#include "core/training/epoch_list.h"
 #include "core/training/evaluation.h"
 #include "core/training/file_io.h"
 #include "core/training/optimizer.h"
@@ -305,7 +306,7 @@ absl::Status TrainingRun::EvaluateEpoch(EpochResult& result) {
 }
 
 absl::Status TrainingRun::Keep(const EpochResult& result) {
-  record_.result.epochs.push_back(result);
+  AddEpoch(result, record_.result.epochs);
   if (result.best) record_.result.best_epoch = result.epoch;
   if (!result.best && options_.keep == KeepCheckpoint::kBest) return absl::OkStatus();
   record_.result.kept_epoch = result.epoch;

@@ -159,7 +159,10 @@ grpc::Status TrainingService::ListJobs(grpc::ServerContext*, const fintag::v1::L
       absl::StatusOr<fintag::v1::Job> message = JobMessage(job);
       if (absl::IsNotFound(message.status())) continue;  // deleted meanwhile
       if (!message.ok()) return message.status();
-      for (fintag::v1::EpochFinished& epoch : *message->mutable_epochs()) epoch.mutable_scores()->clear_labels();
+      for (fintag::v1::EpochFinished& epoch : *message->mutable_epochs()) {
+        epoch.mutable_scores()->clear_labels();
+        epoch.mutable_scores()->clear_confusion();
+      }
       *response->add_jobs() = *std::move(message);
     }
     return absl::OkStatus();
@@ -191,6 +194,19 @@ grpc::Status TrainingService::DeleteJob(grpc::ServerContext*, const fintag::v1::
 grpc::Status TrainingService::WatchJob(grpc::ServerContext* context, const fintag::v1::WatchJobRequest* request,
                                        grpc::ServerWriter<fintag::v1::JobEvent>* writer) {
   return RunCall(environment_, Method("WatchJob"), [&] { return Watch(*context, *request, *writer); });
+}
+
+grpc::Status TrainingService::ListJobProgress(grpc::ServerContext*, const fintag::v1::ListJobProgressRequest* request,
+                                              fintag::v1::ListJobProgressResponse* response) {
+  return RunCall(environment_, Method("ListJobProgress"), [&]() -> absl::Status {
+    absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
+    if (!id.ok()) return id.status();
+    if (request->after_sequence() < 0) return BadField("after_sequence", "must be 0 or more");
+    absl::StatusOr<std::vector<Event>> events = queue_.Curve(*id, request->after_sequence());
+    if (!events.ok()) return events.status();
+    for (const Event& event : *events) *response->add_events() = ToMessage(event);
+    return absl::OkStatus();
+  });
 }
 
 }  // namespace fintag::server

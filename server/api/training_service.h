@@ -34,6 +34,8 @@ class TrainingService final : public fintag::v1::TrainingService::Service {
                          fintag::v1::DeleteJobResponse* response) override;
   grpc::Status WatchJob(grpc::ServerContext* context, const fintag::v1::WatchJobRequest* request,
                         grpc::ServerWriter<fintag::v1::JobEvent>* writer) override;
+  grpc::Status ListJobProgress(grpc::ServerContext* context, const fintag::v1::ListJobProgressRequest* request,
+                               fintag::v1::ListJobProgressResponse* response) override;
 
  private:
   // The job that `request` describes, checked as far as it can be before it runs.

@@ -3,10 +3,13 @@
 #include <type_traits>
 #include <variant>
 
+#include "core/training/epoch_list.h"
+
 namespace fintag::server {
 
 void JobHistory::Add(const Event& event) {
   progress.last_sequence = event.sequence;
+  curve.Add(event);
   std::visit(
       [this](const auto& what) {
         using What = std::decay_t<decltype(what)>;
@@ -19,7 +22,7 @@ void JobHistory::Add(const Event& event) {
         } else if constexpr (std::is_same_v<What, TrainingProgress>) {
           progress.latest = what;
         } else if constexpr (std::is_same_v<What, EpochResult>) {
-          progress.epochs.push_back(what);
+          AddEpoch(what, progress.epochs);
         } else if constexpr (std::is_same_v<What, TrainingFinished>) {
           finished = what;
         } else {

@@ -6,11 +6,13 @@
 #include "core/training/event_log.h"
 #include "core/training/training_options.h"
 #include "server/jobs/job_queue.h"
+#include "server/jobs/progress_curve.h"
 
 namespace fintag::server {
 
 struct JobHistory {
   JobProgress progress;
+  ProgressCurve curve;
   bool validating = false;  // the server was about to start the trainer
   bool started = false;     // the trainer has begun to train
   std::optional<TrainingFinished> finished;

@@ -29,18 +29,29 @@ std::shared_ptr<JobProgressReader::Entry> JobProgressReader::Find(const std::str
   return found;
 }
 
+absl::Status JobProgressReader::Update(Entry& entry) {
+  if (entry.reader == nullptr) return absl::OkStatus();
+  std::vector<Event> events;
+  const absl::Status read = entry.reader->ReadNew(events);
+  for (const Event& event : events) entry.history.Add(event);
+  // A damaged log does not hide the job: its row says what became of it.
+  if (!read.ok() && !absl::IsDataLoss(read)) return read;
+  if (entry.history.final_state) entry.reader.reset();
+  return absl::OkStatus();
+}
+
 absl::StatusOr<JobProgress> JobProgressReader::Read(const std::string& id) {
   const std::shared_ptr<Entry> entry = Find(id);
   const std::lock_guard<std::mutex> lock(entry->mutex);
-  if (entry->reader != nullptr) {
-    std::vector<Event> events;
-    const absl::Status read = entry->reader->ReadNew(events);
-    for (const Event& event : events) entry->history.Add(event);
-    // A damaged log does not hide the job: its row says what became of it.
-    if (!read.ok() && !absl::IsDataLoss(read)) return read;
-    if (entry->history.final_state) entry->reader.reset();
-  }
+  if (absl::Status updated = Update(*entry); !updated.ok()) return updated;
   return entry->history.progress;
+}
+
+absl::StatusOr<std::vector<Event>> JobProgressReader::ReadCurve(const std::string& id, int64_t after_sequence) {
+  const std::shared_ptr<Entry> entry = Find(id);
+  const std::lock_guard<std::mutex> lock(entry->mutex);
+  if (absl::Status updated = Update(*entry); !updated.ok()) return updated;
+  return entry->history.curve.After(after_sequence);
 }
 
 void JobProgressReader::Forget(const std::string& id) {

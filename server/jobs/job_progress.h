@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
@@ -23,6 +24,8 @@ class JobProgressReader {
 
   // Of a damaged log, what stands before the damage.
   absl::StatusOr<JobProgress> Read(const std::string& id);
+  // Progress events after `after_sequence`, thinned (progress_curve.h).
+  absl::StatusOr<std::vector<Event>> ReadCurve(const std::string& id, int64_t after_sequence);
   void Forget(const std::string& id);
 
  private:
@@ -34,6 +37,8 @@ class JobProgressReader {
   };
 
   std::shared_ptr<Entry> Find(const std::string& id);
+  // Takes what is new in the log into `entry`, whose mutex is held.
+  static absl::Status Update(Entry& entry);
 
   const std::filesystem::path folder_;
   std::mutex mutex_;

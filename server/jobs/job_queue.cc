@@ -103,6 +103,11 @@ class Queue : public JobQueue {
     return progress_.Read(id);
   }
 
+  absl::StatusOr<std::vector<Event>> Curve(const std::string& id, int64_t after_sequence) override {
+    if (absl::StatusOr<Job> job = store().Get(id); !job.ok()) return job.status();
+    return progress_.ReadCurve(id, after_sequence);
+  }
+
   absl::Status Watch(const std::string& id, int64_t after_sequence, const std::function<bool(const Event&)>& on_event,
                      const std::function<bool()>& stopped) override {
     if (absl::StatusOr<Job> job = store().Get(id); !job.ok()) return job.status();

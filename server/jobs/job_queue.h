@@ -54,6 +54,8 @@ class JobQueue {
 
   // Of a damaged log, what stands before the damage. NOT_FOUND.
   virtual absl::StatusOr<JobProgress> Progress(const std::string& id) = 0;
+  // Its progress events after `after_sequence`, thinned where they are many (progress_curve.h). NOT_FOUND.
+  virtual absl::StatusOr<std::vector<Event>> Curve(const std::string& id, int64_t after_sequence) = 0;
 
   // Calls `on_event` with the events after `after_sequence`, in order, as they come, until the final one, until it
   // returns false, or until `stopped` (asked at least every 200 ms) says true. Every watcher reads the log by itself,

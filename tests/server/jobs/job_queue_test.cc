@@ -195,6 +195,17 @@ TEST_F(JobQueueTest, WatchersGoOnFromTheirSequenceNumber) {
   EXPECT_TRUE(absl::IsNotFound(queue_->Watch("nobody", 0, never, [] { return false; })));
 }
 
+TEST_F(JobQueueTest, TheCurveHasTheProgressAfterASequenceNumber) {
+  const std::string id = Create(FakeTrainer::kRunUntilTold);
+  WaitFor([&] { return queue_->Curve(id, 0).value().size() >= 3; });
+  const std::vector<Event> curve = queue_->Curve(id, 0).value();
+  for (const Event& event : curve) EXPECT_TRUE(std::holds_alternative<TrainingProgress>(event.what));
+  const std::vector<Event> rest = queue_->Curve(id, curve[1].sequence).value();
+  ASSERT_GE(rest.size(), curve.size() - 2);
+  EXPECT_EQ(rest[0].sequence, curve[2].sequence);
+  EXPECT_TRUE(absl::IsNotFound(queue_->Curve("none", 0).status()));
+}
+
 TEST_F(JobQueueTest, ASlowWatcherHoldsUpNobody) {
   const std::string id = Create(FakeTrainer::kWaitForFile);
   std::atomic<bool> release = false;
