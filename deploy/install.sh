@@ -29,7 +29,7 @@ packages=(g++ cmake ninja-build ccache pkg-config ca-certificates curl unzip pyt
   libgrpc++-dev libgrpc-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libabsl-dev libc-ares-dev libre2-dev
   zlib1g-dev prometheus-cpp-dev libcpp-httplib-dev libsqlite3-dev nlohmann-json3-dev libcli11-dev libssl-dev
   libcurl4-openssl-dev libgoogle-perftools-dev libgtest-dev libgmock-dev libbenchmark-dev)
-[ $with_tests = no ] || packages+=(clang-format clang-tidy prometheus npm)
+[ $with_tests = no ] || packages+=(clang-format clang-tidy prometheus npm chromium)
 
 missing=()
 for package in "${packages[@]}"; do
@@ -114,3 +114,4 @@ python_environment() {
 
 # The reference implementations, at the versions that the goldens were written with.
 python_environment venv tests/parity/requirements.txt
+python_environment page-venv tests/e2e/page/requirements.txt

@@ -33,6 +33,7 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
   ServerOptions& options = parsed.options;
   std::string metrics_listen = "localhost:9464";
   std::string log_format = "text";
+  bool no_page = false;
 
   CLI::App app("Fintag's server: fine-tuning jobs, models and entity tagging over gRPC.", "fintagd");
   app.set_version_flag("--version", std::string("fintagd ") + kVersion);
@@ -42,9 +43,10 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
   app.add_option("--listen", options.api.listen, "HOST:PORT of the gRPC API")
       ->check(CheckAddress)
       ->capture_default_str();
-  app.add_option("--metrics-listen", metrics_listen, "HOST:PORT of /metrics, /healthz and /readyz")
+  app.add_option("--metrics-listen", metrics_listen, "HOST:PORT of /metrics, /healthz, /readyz and the status page")
       ->check(CheckAddress)
       ->capture_default_str();
+  app.add_flag("--no-page", no_page, "Serve no status page beside the metrics");
   app.add_option("--log-format", log_format, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
@@ -82,6 +84,7 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
     return parsed;
   }
   SplitAddress(metrics_listen, options.metrics_host, options.metrics_port);
+  options.page = !no_page;
   options.log_format = log_format == "json" ? LogFormat::kJson : LogFormat::kText;
   return parsed;
 }

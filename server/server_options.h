@@ -18,6 +18,7 @@ struct ServerOptions {
   std::filesystem::path data_dir;
   std::string metrics_host = "localhost";
   int metrics_port = 9464;
+  bool page = true;  // the status page, on the same port
   LogFormat log_format = LogFormat::kText;
   int64_t max_dataset_bytes = int64_t{1} << 30;
   int64_t max_model_bytes = int64_t{8} << 30;

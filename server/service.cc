@@ -11,6 +11,7 @@
 #include "server/api/model_service.h"
 #include "server/api/tagging_service.h"
 #include "server/api/training_service.h"
+#include "server/page/status_page.h"
 #include "server/telemetry/http_endpoint.h"
 
 namespace fintag::server {
@@ -100,11 +101,6 @@ class RunningService final : public Service {
 
   absl::Status StartEndpoints(const ServerOptions& options) {
     metrics_->set_before_scrape([this](Metrics&) { UpdateGauges(); });
-    absl::StatusOr<std::unique_ptr<HttpEndpoint>> http =
-        HttpEndpoint::Start(options.metrics_host, options.metrics_port, *metrics_, ready_);
-    if (!http.ok()) return http.status();
-    http_ = *std::move(http);
-
     const CallEnvironment environment{*metrics_, logger_, stopping_};
     dataset_service_ = std::make_unique<DatasetService>(environment, *datasets_, options.max_dataset_bytes);
     model_service_ = std::make_unique<ModelService>(environment, *models_, *loaded_, options.max_model_bytes);
@@ -115,7 +111,20 @@ class RunningService final : public Service {
         options.api, {dataset_service_.get(), model_service_.get(), training_service_.get(), tagging_service_.get()});
     if (!api.ok()) return api.status();
     api_ = *std::move(api);
+
+    absl::StatusOr<std::unique_ptr<HttpEndpoint>> http =
+        HttpEndpoint::Start(options.metrics_host, options.metrics_port, *metrics_, ready_, Pages(options));
+    if (!http.ok()) return http.status();
+    http_ = *std::move(http);
     return absl::OkStatus();
+  }
+
+  HttpPages Pages(const ServerOptions& options) {
+    if (!options.page) return {};
+    page_ = std::make_unique<StatusPage>(api_->InProcessChannel(), IsLoopbackHost(options.metrics_host));
+    // JSON may write a character in more bytes than it has.
+    const auto max_body_bytes = static_cast<size_t>(2 * options.tagging.max_text_bytes + 4096);
+    return {[this](const HttpRequest& request) { return page_->Answer(request); }, max_body_bytes};
   }
 
   void OnJobEvent(const Job& job, const Event& event) {
@@ -158,6 +167,7 @@ class RunningService final : public Service {
   std::unique_ptr<TrainingService> training_service_;
   std::unique_ptr<TaggingService> tagging_service_;
   std::unique_ptr<ApiServer> api_;
+  std::unique_ptr<StatusPage> page_;
 };
 
 }  // namespace

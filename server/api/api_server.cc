@@ -47,6 +47,12 @@ absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const ApiServerOptio
 
 ApiServer::~ApiServer() { Stop(std::chrono::seconds(0)); }
 
+std::shared_ptr<grpc::Channel> ApiServer::InProcessChannel() {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);
+  return server_->InProcessChannel(arguments);
+}
+
 void ApiServer::Stop(std::chrono::seconds grace) {
   if (server_ == nullptr) return;
   server_->GetHealthCheckService()->Shutdown();

@@ -27,6 +27,8 @@ class ApiServer {
   ~ApiServer();
 
   int port() const { return port_; }
+  // For calls from within this process, checked, counted and limited as any other.
+  std::shared_ptr<grpc::Channel> InProcessChannel();
   // Health says NOT_SERVING, new calls are refused, those under way have until `grace` to end.
   void Stop(std::chrono::seconds grace);
 

@@ -4,29 +4,48 @@
 #include <sys/socket.h>
 
 #include <thread>
+#include <utility>
 
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/ascii.h"
 #include "core/text/strings.h"
 
 namespace fintag::server {
 namespace {
 
-constexpr int kThreads = 4;
+constexpr int kThreads = HttpEndpoint::kMostPageRequests + 4;
 constexpr int kIdleSeconds = 1;
-constexpr size_t kLargestBody = 4096;  // nothing here takes one
+constexpr int kReadSeconds = 2;
 constexpr char kMetricsType[] = "text/plain; version=0.0.4; charset=utf-8";
+
+HttpRequest RequestOf(const httplib::Request& request) {
+  HttpRequest out{request.method, request.path, {}, {}, request.body};
+  for (const auto& [name, value] : request.params) out.query.emplace(name, value);
+  for (const auto& [name, value] : request.headers) out.headers.emplace(absl::AsciiStrToLower(name), value);
+  return out;
+}
+
+void Send(const HttpResponse& from, httplib::Response& response) {
+  response.status = from.status;
+  for (const auto& [name, value] : from.headers) response.set_header(name, value);
+  response.set_content(from.body, from.content_type);
+}
 
 class Endpoint final : public HttpEndpoint {
  public:
-  Endpoint(Metrics& metrics, const std::atomic<bool>& ready) {
+  Endpoint(Metrics& metrics, const std::atomic<bool>& ready, HttpPages pages) : pages_(std::move(pages)) {
     server_.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
     // The library's default would let a second server share the port, and scrapes with it.
     server_.set_socket_options([](socket_t socket) {
       const int yes = 1;
       setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
     });
-    server_.set_payload_max_length(kLargestBody);
-    // An idle connection holds a thread, and the end of the server up.
+    server_.set_payload_max_length(pages_.max_body_bytes);
+    // A connection holds a thread, and the end of the server up: none is kept after its answer, or waited for long. A
+    // browser alone opens six.
+    server_.set_keep_alive_max_count(1);
     server_.set_keep_alive_timeout(kIdleSeconds);
+    server_.set_read_timeout(kReadSeconds);
     server_.Get("/metrics", [&metrics](const httplib::Request&, httplib::Response& response) {
       response.set_content(metrics.Text(), kMetricsType);
     });
@@ -37,6 +56,12 @@ class Endpoint final : public HttpEndpoint {
       response.status = ready ? 200 : 503;
       response.set_content(ready ? "ready\n" : "not ready\n", "text/plain");
     });
+    if (!pages_.answer) return;
+    const auto answer = [this](const httplib::Request& request, httplib::Response& response) {
+      AnswerPage(request, response);
+    };
+    server_.Get(".*", answer);
+    server_.Post(".*", answer);
   }
 
   ~Endpoint() override {
@@ -59,6 +84,20 @@ class Endpoint final : public HttpEndpoint {
   int port() const override { return port_; }
 
  private:
+  void AnswerPage(const httplib::Request& request, httplib::Response& response) {
+    const int others = page_requests_++;
+    const absl::Cleanup leave = [this] { --page_requests_; };
+    if (others >= kMostPageRequests) {
+      response.status = 503;
+      response.set_header("Retry-After", "1");
+      response.set_content("too many requests at once: try again\n", "text/plain");
+      return;
+    }
+    Send(pages_.answer(RequestOf(request)), response);
+  }
+
+  const HttpPages pages_;
+  std::atomic<int> page_requests_ = 0;
   httplib::Server server_;
   int port_ = -1;
   std::thread thread_;
@@ -67,8 +106,8 @@ class Endpoint final : public HttpEndpoint {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(const std::string& host, int port, Metrics& metrics,
-                                                                  const std::atomic<bool>& ready) {
-  auto endpoint = std::make_unique<Endpoint>(metrics, ready);
+                                                                  const std::atomic<bool>& ready, HttpPages pages) {
+  auto endpoint = std::make_unique<Endpoint>(metrics, ready, std::move(pages));
   if (absl::Status status = endpoint->Listen(host, port); !status.ok()) return status;
   return endpoint;
 }

@@ -5,6 +5,8 @@
 #include <httplib.h>
 
 #include <chrono>
+#include <thread>
+#include <vector>
 
 namespace fintag::server {
 namespace {
@@ -73,6 +75,70 @@ TEST_F(HttpEndpointTest, IdleConnectionsDoNotHoldUpTheEnd) {
   const auto start = std::chrono::steady_clock::now();
   endpoint_.reset();
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(3));
+}
+
+TEST_F(HttpEndpointTest, PagesAnswerWhatIsNotItsOwn) {
+  HttpPages pages;
+  pages.max_body_bytes = 1000;
+  pages.answer = [](const HttpRequest& request) {
+    HttpResponse response;
+    response.status = request.path == "/none" ? 404 : 200;
+    response.content_type = "text/x";
+    response.body = request.method + " " + request.path + " " + request.body;
+    for (const auto& [name, value] : request.query) response.body += " " + name + "=" + value;
+    response.headers = {{"X-Type", request.headers.contains("content-type") ? request.headers.at("content-type") : ""}};
+    return response;
+  };
+  endpoint_ = *HttpEndpoint::Start("localhost", 0, *metrics_, ready_, pages);
+  const auto page = Client().Get("/a/b%20c?x=1&y=%26");
+  ASSERT_TRUE(page);
+  EXPECT_EQ(page->body, "GET /a/b c  x=1 y=&");
+  EXPECT_EQ(page->get_header_value("Content-Type"), "text/x");
+  EXPECT_EQ(page->get_header_value("Connection"), "close");  // no thread waits for a browser's next question
+  const auto post = Client().Post("/p", "body", "text/plain");
+  EXPECT_EQ(post->body, "POST /p body");
+  EXPECT_EQ(post->get_header_value("X-Type"), "text/plain");
+  EXPECT_EQ(Client().Get("/none")->status, 404);
+  EXPECT_THAT(Client().Get("/metrics")->body, HasSubstr("# HELP"));
+  EXPECT_EQ(Client().Get("/healthz")->body, "ok\n");
+  EXPECT_EQ(Client().Post("/p", std::string(1001, 'x'), "text/plain")->status, 413);
+  const auto removal = Client().Delete("/p");
+  EXPECT_TRUE(removal && removal->status >= 400);
+}
+
+// However many pages hang, Prometheus and the health checks get their answers at once.
+TEST_F(HttpEndpointTest, PagesNeverTakeEveryThread) {
+  std::atomic<bool> let_go = false;
+  std::atomic<int> inside = 0;
+  HttpPages pages;
+  pages.answer = [&](const HttpRequest&) {
+    ++inside;
+    while (!let_go) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    return HttpResponse();
+  };
+  endpoint_ = *HttpEndpoint::Start("localhost", 0, *metrics_, ready_, pages);
+  std::vector<std::thread> browsers;
+  std::atomic<int> refused = 0;
+  for (int i = 0; i < 40; ++i) {
+    browsers.emplace_back([&] {
+      httplib::Client client = Client();
+      client.set_read_timeout(30);
+      const auto answer = client.Get("/slow");
+      if (answer && answer->status == 503) ++refused;
+    });
+  }
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (refused < 40 - HttpEndpoint::kMostPageRequests && std::chrono::steady_clock::now() < limit) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_EQ(refused, 40 - HttpEndpoint::kMostPageRequests);
+  EXPECT_EQ(inside, HttpEndpoint::kMostPageRequests);
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(Client().Get("/healthz")->status, 200);
+  EXPECT_EQ(Client().Get("/metrics")->status, 200);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
+  let_go = true;
+  for (std::thread& browser : browsers) browser.join();
 }
 
 }  // namespace

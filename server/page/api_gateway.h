@@ -1,0 +1,42 @@
+// The page's JSON: the API's own messages, asked for in this process. What the API checks, limits, counts and logs, it
+// does for the page too.
+#pragma once
+
+#include <fintag/v1/model.grpc.pb.h>
+#include <fintag/v1/tagging.grpc.pb.h>
+#include <fintag/v1/training.grpc.pb.h>
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "server/telemetry/http_endpoint.h"
+
+namespace fintag::server {
+
+// {"error": {"code": "NOT_FOUND", "message": "..."}} with the HTTP status that belongs to the code.
+HttpResponse ErrorAnswer(const absl::Status& status);
+
+class ApiGateway {
+ public:
+  explicit ApiGateway(const std::shared_ptr<grpc::Channel>& api);
+
+  // GET. Each answers with a message in protobuf's JSON form, all fields written; 64-bit numbers are strings there.
+  HttpResponse ListJobs(
+      const HttpRequest& request);             // ?page_token=; ListJobsResponse, of epochs the best and the latest
+  HttpResponse GetJob(const std::string& id);  // Job
+  HttpResponse ListJobProgress(const std::string& id, const HttpRequest& request);  // ?after=; ListJobProgressResponse
+  HttpResponse ListModels(const HttpRequest& request);                              // ?page_token=; ListModelsResponse
+
+  // POST. The body is a TagRequest in JSON, the answer a TagResponse.
+  HttpResponse Tag(const HttpRequest& request);
+
+ private:
+  const std::unique_ptr<fintag::v1::TrainingService::StubInterface> jobs_;
+  const std::unique_ptr<fintag::v1::ModelService::StubInterface> models_;
+  const std::unique_ptr<fintag::v1::TaggingService::StubInterface> tagging_;
+};
+
+}  // namespace fintag::server

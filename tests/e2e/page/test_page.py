@@ -1,0 +1,283 @@
+"""The status page in headless Chromium: through a whole job, by keyboard, from 360 to 2560 px, in dark and light.
+
+Screenshots land in $FINTAG_E2E_WORK/page (by default beside the programs) for people to look at.
+
+Environment: as tests/e2e/conftest.py says; CHROMIUM is the browser (default /usr/bin/chromium).
+"""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import urllib.error
+import urllib.request
+
+import pytest
+from conftest import BASE, BIN, CORPUS, PATIENCE, Server, sentences
+from playwright.sync_api import expect, sync_playwright
+
+SHOTS = pathlib.Path(os.environ.get("FINTAG_E2E_WORK", BIN.parent / "e2e")) / "page"
+EVIL = "<img src=x onerror=\"window.hacked=1\"><script>window.hacked=1</script>"
+TEXT = (f"Granite Harbor Bank, N.A. lent 😀 $85 million to Tidewater Orchard Holdings Inc. of Delaware. {EVIL}\n"
+        "Ingeborg Falk spoke in Stockholm.")
+MS = 1000 * PATIENCE
+
+expect.set_options(timeout=20 * MS)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        # Containers and root have no user namespaces for the sandbox; the only pages here are our own.
+        chromium = playwright.chromium.launch(executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"),
+                                              args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    shutil.rmtree(SHOTS, ignore_errors=True)
+    SHOTS.mkdir(parents=True)
+    running = Server(tmp_path_factory.mktemp("page") / "data")
+    yield running
+    assert running.stop() == 0
+
+
+class Watched:
+    """A page and whatever it complains of."""
+
+    def __init__(self, browser, server, **context):
+        context = {"viewport": {"width": 1280, "height": 900}, "locale": "en-US", "timezone_id": "UTC"} | context
+        self.context = browser.new_context(**context)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(20 * MS)
+        self.complaints = []
+        self.requests = []
+        self.page.on("console", lambda m: m.type in ("error", "warning") and self.complaints.append(m.text))
+        self.page.on("pageerror", lambda e: self.complaints.append(str(e)))
+        self.page.on("request", lambda r: self.requests.append(r.url))
+        self.page.add_init_script("window.violations = [];"
+                                  "addEventListener('securitypolicyviolation', e => violations.push(e.blockedURI))")
+        self.page.goto(f"{server.http}/")
+        expect(self.page.locator("#version")).not_to_be_empty()
+
+    def close(self):
+        assert self.page.evaluate("violations") == []
+        assert self.complaints == []
+        origin = self.page.evaluate("location.origin")
+        assert [url for url in self.requests if not url.startswith(origin + "/")] == []
+        self.context.close()
+
+
+@pytest.fixture
+def look(browser, server):
+    """Opens the page; afterwards nothing may have been complained of."""
+    opened = []
+
+    def open_page(**context):
+        opened.append(Watched(browser, server, **context))
+        return opened[-1].page
+    yield open_page
+    for watched in opened:
+        watched.close()
+
+
+def shoot(page, name):
+    page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+
+
+def fits(page):
+    """Nothing makes the page scroll sideways."""
+    return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+
+def curve(page, chart, name):
+    return int(page.locator(f"#{chart} .chart g.series").nth(name).get_attribute("data-points"))
+
+
+def test_empty_server(look):
+    for scheme, width in (("light", 360), ("dark", 1280)):
+        page = look(color_scheme=scheme, viewport={"width": width, "height": 800})
+        expect(page.locator("#job-list")).to_contain_text("No jobs yet")
+        expect(page.locator("#model-list")).to_contain_text("No models yet")
+        expect(page.locator("#tag-button")).to_be_disabled()
+        assert fits(page)
+        shoot(page, f"empty-{scheme}-{width}")
+
+
+def test_curves_grow_while_a_job_runs(server, look):
+    server.import_model("base", BASE)
+    server.upload("part", sentences(CORPUS / "train.conll", 200), sentences(CORPUS / "validation.conll", 40))
+    page = look()
+    narrow = look(color_scheme="dark", viewport={"width": 360, "height": 800})
+    name = server.submit(dataset="part", epochs=4).name
+    row = page.locator(f"tr[data-job='{name.removeprefix('jobs/')}']")
+    expect(row).to_contain_text("running")
+    seen = set()  # (points of the loss curve, of the F1 curve) while it ran
+    shot = False
+    while "running" in row.inner_text():
+        if page.locator("#score-chart .chart g.series").count() == 3:
+            seen.add((curve(page, "loss-chart", 0), curve(page, "score-chart", 0)))
+        if not shot and max(seen, default=(0, 0))[1] >= 2:
+            shot = True
+            expect(page.locator("#job progress")).to_be_visible()
+            assert fits(page) and fits(narrow)
+            shoot(page, "running-light-1280")
+            shoot(narrow, "running-dark-360")
+        page.wait_for_timeout(100)
+    assert len({loss for loss, _ in seen}) >= 4, seen
+    assert len({f1 for _, f1 in seen}) >= 3, seen
+    expect(row).to_contain_text("succeeded")
+    assert curve(page, "score-chart", 0) == 4 and curve(page, "loss-chart", 1) == 4
+
+    job = server.job(name)
+    best = max(job.epochs, key=lambda e: e.scores.micro.f1)
+    expect(row).to_contain_text(f"{best.scores.micro.f1:.4f}")
+    expect(page.locator("#score-chart .chart")).to_have_attribute(
+        "aria-label", f"Scores by epoch: F1 {job.epochs[-1].scores.micro.f1:.4f}, precision "
+        f"{job.epochs[-1].scores.micro.precision:.4f}, recall {job.epochs[-1].scores.micro.recall:.4f} after epoch 4 of 4")
+    # The same as a table, for who cannot see the curves.
+    page.locator("#score-chart summary").click()
+    expect(page.locator("#score-chart-rows tbody tr")).to_have_count(4)
+    expect(page.locator("#score-chart-rows tbody tr").nth(3)).to_contain_text(f"{job.epochs[3].scores.micro.recall:.4f}")
+    shoot(page, "finished-light-1280")
+
+
+def test_model_has_scores_and_confusion(server, look):
+    from fintag.v1 import model_pb2
+    version = server.models.GetModel(model_pb2.GetModelRequest(name="models/tagger")).versions[0]
+    page = look()
+    page.locator("#model-list a", has_text="tagger/1").click()
+    expect(page.locator("#model-title")).to_be_focused()
+    expect(page.locator("#model .scores .sum")).to_contain_text(f"{version.scores.micro.f1:.4f}")
+    rows = {row.label: row.predicted for row in version.scores.confusion}
+    assert sum(sum(row.values()) for row in rows.values()) == version.scores.words
+    labels = sorted({*rows, *(label for row in rows.values() for label in row)}, key=lambda x: (x == "O", x))
+    cells = page.locator("#model .heat tbody tr")
+    expect(cells).to_have_count(len(labels))
+    for i, gold in enumerate(labels):
+        # Of "12" and "34 %" in a cell, the words.
+        shown = cells.nth(i).locator("td").evaluate_all("cells => cells.map(c => c.firstChild.textContent)")
+        assert [int(words.replace(",", "")) for words in shown] == [rows.get(gold, {}).get(other, 0) for other in labels]
+    page.locator("#model-job").click()
+    expect(page.locator("#job-title")).to_be_focused()
+
+
+def test_tags_a_text_by_keyboard_alone(server, look):
+    page = look()
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#tag-model")).to_be_enabled()
+    page.keyboard.press("Tab")
+    expect(page.locator("#tag-model")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator("#tag-text")).to_be_focused()
+    page.keyboard.insert_text(TEXT)
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#tag-status")).to_contain_text("by tagger/1 in")
+    entities = server.tag([TEXT]).results[0].entities
+    marks = page.locator(".tagged mark")
+    expect(marks).to_have_count(len(entities))
+    assert len(entities) >= 2
+    # Each mark is the entity, its label and its score; all of the text is there, as text.
+    shown = marks.evaluate_all("marks => marks.map(m => [m.firstChild.textContent, m.lastChild.textContent, m.title])")
+    assert shown == [[e.text, f"{e.label} {e.score:.2f}", f"{e.label} {e.score:.3f}, {e.start}-{e.end}"] for e in entities]
+    without = page.locator(".tagged").evaluate(
+        "p => [...p.childNodes].map(n => (n.nodeName === 'MARK' ? n.firstChild : n).textContent).join('')")
+    assert without == TEXT
+    assert page.locator("#tag-result img, #tag-result script").count() == 0
+    assert page.evaluate("window.hacked") is None
+    shoot(page, "tagged-light-1280")
+    # And the list of jobs: a link takes the keyboard to the job.
+    page.locator("#job-list a").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#job-title")).to_be_focused()
+
+
+def test_focus_survives_new_data(server, look):
+    page = look()
+    link = page.locator("#job-list a").first
+    link.focus()
+    second = server.submit(dataset="part", epochs=1)
+    expect(page.locator("#job-list tbody tr")).to_have_count(2)
+    expect(page.locator("#job-list a").nth(1)).to_be_focused()
+    assert [e for e in server.watch(second.name)]
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280, 2560])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_fits_every_width(look, scheme, width):
+    page = look(color_scheme=scheme, viewport={"width": width, "height": 1440 if width == 2560 else 800})
+    expect(page.locator("#tag-button")).to_be_enabled()
+    page.locator("#tag-text").fill(TEXT)
+    page.locator("#tag-button").click()
+    expect(page.locator("#tag-status")).to_contain_text("by tagger/")
+    expect(page.locator("#model .heat")).to_be_visible()
+    expect(page.locator("#score-chart .chart")).to_be_visible()
+    assert fits(page)
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    brightness = sum(int(n) for n in background.removeprefix("rgb(").removesuffix(")").split(", ")) / 3
+    assert brightness < 60 if scheme == "dark" else brightness > 200
+    shoot(page, f"all-{scheme}-{width}")
+
+
+def ask(server, path, body=None, **headers):
+    """Status, headers and body of an answer."""
+    headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(server.http + path, data=body, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read()
+
+
+def test_errors_are_shown(server, look, browser):
+    page = look()
+    page.locator("#tag-button").click()
+    expect(page.locator("#tag-status")).to_contain_text("Type a text first")
+    page.goto(f"{server.http}/#job=no-such-job")
+    expect(page.locator("#job-title")).to_contain_text("succeeded")
+    # What the server says of a wrong request, as it says it to every client.
+    body = json.dumps({"model": "models/none", "inputs": [{"text": "x"}]}).encode()
+    status, headers, answer = ask(server, "/api/tag", body, Content_Type="application/json")
+    assert status == 404 and json.loads(answer)["error"]["code"] == "NOT_FOUND"
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert headers["Cache-Control"] == "no-store"
+
+
+def test_tagging_keeps_to_the_limits_of_the_api(server):
+    before = server.metric('fintag_requests_total{method="fintag.v1.TaggingService/Tag",code="OK"}') or 0
+
+    def tag(text, **headers):
+        body = json.dumps({"model": "models/tagger", "inputs": [{"text": text}]}).encode()
+        status, _, answer = ask(server, "/api/tag", body, **({"Content_Type": "application/json"} | headers))
+        return status, json.loads(answer) if answer else None
+    assert tag("Acme")[0] == 200
+    assert server.metric('fintag_requests_total{method="fintag.v1.TaggingService/Tag",code="OK"}') == before + 1
+    status, answer = tag("x" * (1 << 20) + "x")
+    assert status == 400 and answer["error"]["code"] == "INVALID_ARGUMENT" and "1048576" in answer["error"]["message"]
+    assert tag("x" * (3 << 20))[0] == 413
+    assert tag("Acme", Content_Type="text/plain")[0] == 403
+    assert tag("Acme", Host="evil.example")[0] == 403
+    assert ask(server, "/api/jobs", Host="evil.example")[0] == 403
+
+
+def test_says_that_the_server_is_gone(browser, tmp_path):
+    other = Server(tmp_path / "other")
+    watched = Watched(browser, other)
+    expect(watched.page.locator("#job-list")).to_contain_text("No jobs yet")
+    other.stop(signal.SIGKILL)
+    expect(watched.page.locator("#connection")).to_contain_text("Trying again")
+    watched.context.close()
+
+
+def test_no_page(start_server):
+    plain = start_server("--no-page", data="plain")
+    for path in ("/", "/index.html", "/app.js", "/api/jobs", "/api/models"):
+        assert ask(plain, path)[0] == 404, path
+    assert ask(plain, "/api/tag", b"{}", Content_Type="application/json")[0] == 404
+    assert ask(plain, "/healthz")[0] == 200 and b"fintag_jobs" in ask(plain, "/metrics")[2]
