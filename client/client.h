@@ -78,6 +78,9 @@ std::vector<FieldViolation> FieldViolations(const absl::Status& status);
 // The server could not be reached, as opposed to answering that it is unavailable.
 bool IsConnectionTrouble(const absl::Status& status);
 
+// What grpc.health.v1 says of a server or one of its services.
+enum class Health { kServing, kNotServing, kUnknown };
+
 // CANCELLED, SUCCEEDED or FAILED: a job in it changes no more.
 bool IsFinal(fintag::v1::JobState state);
 
@@ -127,6 +130,10 @@ class Client {
 
   // Ends every call under way with CANCELLED, from any thread; later calls end so too.
   void CancelAll();
+
+  // Of the server as a whole, or of one service by its full name ("fintag.v1.TaggingService"). Asked once, never
+  // repeated. NOT_FOUND if the server has no such service.
+  absl::StatusOr<Health> CheckHealth(const std::string& service = "");
 
   // NOT_FOUND if a file is missing; INVALID_ARGUMENT with a violation per wrong line ("train:12"). Repeatable: the
   // server knows the same content again.

@@ -104,14 +104,13 @@ absl::Duration Backoff::Next() {
   return delay;
 }
 
-Connection::Connection(const Options& given, const std::shared_ptr<grpc::Channel>& channel)
+Connection::Connection(const Options& given)
     : options(given),
+      channel(MakeChannel(given.server)),
       datasets(fintag::v1::DatasetService::NewStub(channel)),
       models(fintag::v1::ModelService::NewStub(channel)),
       training(fintag::v1::TrainingService::NewStub(channel)),
       tagging(fintag::v1::TaggingService::NewStub(channel)) {}
-
-Connection::Connection(const Options& given) : Connection(given, MakeChannel(given.server)) {}
 
 absl::Status Connection::Run(absl::Duration timeout, Repeat repeat,
                              const std::function<absl::Status(grpc::ClientContext&)>& call) {

@@ -50,6 +50,7 @@ class Connection {
   explicit Connection(const Options& options);
 
   const Options options;
+  const std::shared_ptr<grpc::Channel> channel;
   const std::unique_ptr<fintag::v1::DatasetService::Stub> datasets;
   const std::unique_ptr<fintag::v1::ModelService::Stub> models;
   const std::unique_ptr<fintag::v1::TrainingService::Stub> training;
@@ -68,8 +69,6 @@ class Connection {
 
  private:
   friend class ActiveCall;
-  Connection(const Options& options, const std::shared_ptr<grpc::Channel>& channel);
-
   mutable absl::Mutex mutex_;
   std::set<grpc::ClientContext*> active_ ABSL_GUARDED_BY(mutex_);
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;

@@ -258,7 +258,7 @@ TEST(Completion, KnowsEveryCommandAndOption) {
     const Outcome outcome = RunFintag({"completion", shell});
     EXPECT_EQ(outcome.status, kDone);
     for (const char* word : {"datasets upload", "jobs watch", "models export", "conll", "learning-rate", "no-shuffle",
-                             "request-id", "server", "completion"}) {
+                             "request-id", "server", "health", "service", "completion"}) {
       EXPECT_NE(outcome.out.find(word), std::string::npos) << shell << " " << word;
     }
   }
