@@ -6,7 +6,6 @@ FROM ${BASE} AS build
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 # cpu, or cuda for the LibTorch that also runs on NVIDIA GPUs.
 ARG TORCH=cpu
-ENV FINTAG_DEPS=/opt/fintag-deps
 WORKDIR /src
 COPY deploy/install.sh deploy/
 # The secrets are how the machine that builds reaches its package mirrors. All may be missing, and none stays in a layer.
@@ -23,8 +22,8 @@ COPY core core
 COPY server server
 COPY client client
 RUN --mount=type=cache,target=/root/.cache/ccache \
-    CCACHE_DIR=/root/.cache/ccache cmake --preset release -DFINTAG_TESTS=OFF && \
-    CCACHE_DIR=/root/.cache/ccache cmake --build --preset release --target fintagd fintag-train fintag
+    cmake --preset release -DFINTAG_TESTS=OFF && \
+    cmake --build --preset release --target fintagd fintag-train fintag
 COPY deploy/bundle.sh deploy/
 RUN deploy/bundle.sh --torch "${TORCH}" /opt/fintag
 

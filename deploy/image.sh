@@ -54,7 +54,7 @@ if [ $build = yes ]; then
     for proxy in http_proxy https_proxy no_proxy; do options+=(--build-arg "$proxy"); done
     DOCKER_BUILDKIT=1 docker build "${options[@]}" .
   else
-    for folder in "${folders[@]}"; do [ -z "$folder" ] || options+=(-v "$folder:$folder:ro"); done
+    for folder in "${folders[@]}"; do options+=(-v "$folder:$folder:ro"); done
     # Docker's format has a place for the health check, OCI's has not.
     "$engine" build --format docker --layers "${options[@]}" .
   fi

@@ -108,7 +108,7 @@ if [ "$torch" = cuda ] && [ ! -e "$deps/libtorch-$torch_version-cuda" ]; then
   echo "$torch_cuda_sha256  $(ls "$work"/torch-*.whl)" | sha256sum -c --quiet -
   mkdir "$work/files"
   for wheel in "$work"/torch-*.whl "$work"/nvidia_*.whl; do
-    unzip -q -o "$wheel" 'torch/lib/*.so*' 'nvidia/*/lib/*.so*' -d "$work/files" || [ $? = 11 ]  # 11: nothing matched
+    unzip -q -o "$wheel" 'torch/lib/*.so*' 'nvidia/*/lib/*.so*' -d "$work/files" 2>/dev/null || [ $? = 11 ]  # 11: nothing matched
   done
   mv "$work/files" "$deps/libtorch-$torch_version-cuda"
   rm -rf "$work"

@@ -81,7 +81,8 @@ def main():
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
-    print("\n".join(local_paths(settings)))
+    for path in local_paths(settings):
+        print(path)
 
 
 if __name__ == "__main__":
