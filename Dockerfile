@@ -28,14 +28,15 @@ COPY deploy/bundle.sh deploy/
 RUN deploy/bundle.sh --torch "${TORCH}" /opt/fintag
 
 FROM ${BASE}
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 COPY --from=build /opt/fintag/share/fintag/packages.txt /opt/fintag/share/fintag/
-# In the versions that the programs were linked with.
+# In the newest versions of the release, not in those of a build stage that may come from a cache.
 RUN --mount=type=secret,id=apt.conf --mount=type=secret,id=sources.list,mode=0444 \
     --mount=type=secret,id=ca.crt,mode=0444 \
     if [ -s /run/secrets/apt.conf ]; then export APT_CONFIG=/run/secrets/apt.conf; fi; \
     apt-get update -q && \
-    DEBIAN_FRONTEND=noninteractive xargs -a /opt/fintag/share/fintag/packages.txt \
-      apt-get install -y -q --no-install-recommends && \
+    sed 's/=.*//' /opt/fintag/share/fintag/packages.txt | \
+      DEBIAN_FRONTEND=noninteractive xargs apt-get install -y -q --no-install-recommends && \
     apt-get clean && rm -rf /var/lib/apt/lists/* /var/log/* /var/cache/debconf/* && \
     install -d -o 10001 -g 10001 /data
 COPY --from=build /opt/fintag /opt/fintag

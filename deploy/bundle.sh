@@ -41,7 +41,6 @@ while read -r library; do
   fi
   package=$(package_of "$library")
   case $package in libc6 | libgcc-s1 | libstdc++6) continue ;; esac
-  # "name=version", as apt takes it.
   dpkg-query -W -f '${Package}=${Version}\n' "$package" | head -n 1 >> "$target/share/fintag/packages.txt"
   [ $whole = no ] || install -m 644 "$(readlink -f "$library")" "$target/lib/$(basename "$library")"
 done < <(for program in "$target"/bin/*; do ldd "$build/bin/$(basename "$program")"; done |
