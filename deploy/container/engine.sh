@@ -30,16 +30,12 @@ enter_plain_cgroups() {
   exec unshare --mount bash -c 'umount /sys/fs/cgroup/unified && exec "$0" "$@"' "$@"
 }
 
-# have_base IMAGE: where no registry has Debian's base image for us, makes one from Debian's archive.
-have_base() {
-  local image=$1 tree
-  "$engine" image inspect "$image" >/dev/null 2>&1 || "$engine" inspect --type image "$image" >/dev/null 2>&1 && return
-  "$engine" pull -q "$image" >/dev/null 2>&1 && return
-  echo "no registry gives $image: making it from Debian's archive" >&2
+# make_debian TARGET [OPTION...]: a bare Debian 12 as a tar file or, with --format=directory, a folder. As slim images are:
+# no documents, no translations, and /usr merged from the start, without the package (and the Perl that it needs) that
+# would merge it later.
+make_debian() {
+  local log; log=$(mktemp)
   ensure_package mmdebstrap mmdebstrap
-  tree=$(mktemp -d)
-  # As slim images are: no documents, no translations, and /usr merged from the start, without the package (and the Perl
-  # that it needs) that would merge it later.
   # shellcheck disable=SC2016
   mmdebstrap --quiet --variant=minbase --include=usr-is-merged \
     --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
@@ -48,14 +44,25 @@ have_base() {
     --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/groff/*' \
     --dpkgopt='path-exclude=/usr/share/lintian/*' \
     --customize-hook='rm -rf "$1"/var/cache/debconf/*-old "$1"/var/log/*' \
-    bookworm "$tree/base.tar"
+    "${@:2}" bookworm "$1" >"$log" 2>&1 || { cat "$log" >&2; return 1; }
+  rm -f "$log"
+}
+
+# have_base IMAGE: where no registry has Debian's base image for us, makes one from Debian's archive.
+have_base() {
+  local image=$1 work
+  "$engine" image inspect "$image" >/dev/null 2>&1 || "$engine" inspect --type image "$image" >/dev/null 2>&1 && return
+  "$engine" pull -q "$image" >/dev/null 2>&1 && return
+  echo "no registry gives $image: making it from Debian's archive" >&2
+  work=$(mktemp -d)
+  make_debian "$work/base.tar"
   case $engine in
-    docker | podman) "$engine" import "$tree/base.tar" "$image" >/dev/null ;;
+    docker | podman) "$engine" import "$work/base.tar" "$image" >/dev/null ;;
     buildah)
       local container; container=$(buildah from scratch)
-      buildah add "$container" "$tree/base.tar" / >/dev/null
+      buildah add "$container" "$work/base.tar" / >/dev/null
       buildah config --cmd /bin/bash "$container"
       buildah commit -q --rm "$container" "$image" >/dev/null ;;
   esac
-  rm -rf "$tree"
+  rm -rf "$work"
 }
