@@ -66,8 +66,7 @@ if [ -n "$archive" ]; then
   rm -f "$archive"
   case $engine in
     docker) docker save "$tag" -o "$archive" ;;  # holds an OCI layout since Docker 25
-    *) ensure_package skopeo skopeo
-       skopeo copy -q --format oci "containers-storage:$tag" "oci-archive:$archive:fintag:$version" ;;
+    *) "$engine" push -q --format oci "$tag" "oci-archive:$archive:fintag:$version" ;;
   esac
   echo "wrote $archive"
 fi
