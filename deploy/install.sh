@@ -139,9 +139,8 @@ python_environment() {
   touch "$stamp"
 }
 
-# The reference implementations, at the versions that the goldens were written with.
+# The reference implementations, at the versions that the goldens were written with, and what else the tests call.
 python_environment venv tests/parity/requirements.txt
 python_environment page-venv tests/e2e/page/requirements.txt
-
-# What checks the deployment files.
 python_environment manifests-venv tests/deploy/manifests/requirements.txt
+python_environment python-venv tests/client/python/requirements.txt

@@ -1,0 +1,103 @@
+"""The port of `Client`: blocking gRPC, and the means to run a flow on it without an event loop."""
+from __future__ import annotations
+
+import time
+from typing import Any, AsyncGenerator, Callable, Coroutine, Generic, Iterator, NoReturn, TypeVar
+
+import grpc
+
+from ._methods import Method, Request, Response
+from ._options import Options
+from ._port import Result
+from ._status import error_of
+
+Item = TypeVar("Item")
+
+
+def run(flow: Coroutine[Any, Any, Result]) -> Result:
+    """The result of a flow on a blocking port."""
+    try:
+        flow.send(None)
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+    flow.close()
+    raise AssertionError("a flow on a blocking port waited for an event loop")
+
+
+def iterate(flow: AsyncGenerator[Item, None]) -> Iterator[Item]:
+    """What a flow on a blocking port yields. Leaving the loop early ends the flow."""
+    try:
+        while True:
+            try:
+                item = run(_next(flow))
+            except StopAsyncIteration:
+                return
+            yield item
+    finally:
+        run(flow.aclose())
+
+
+async def _next(flow: AsyncGenerator[Item, None]) -> Item:
+    return await flow.__anext__()
+
+
+class BlockingPending(Generic[Response]):
+    def __init__(self, port: BlockingPort, future: Any) -> None:
+        self._port, self._future = port, future
+
+    async def result(self) -> Response:
+        try:
+            response: Response = self._future.result()
+            return response
+        except grpc.RpcError as error:
+            self._port.fail(error)
+        finally:
+            # A no-op on what is done; what was interrupted ends on the server too.
+            self._future.cancel()
+
+    def cancel(self) -> None:
+        self._future.cancel()
+
+
+class BlockingPort:
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        arguments = options.channel_arguments()
+        self._channel = (grpc.secure_channel(options.server, options.tls.credentials(), arguments) if options.tls else
+                         grpc.insecure_channel(options.server, arguments))
+        self._metadata = options.metadata()
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def start(self, method: Method[Request, Response], request: Request, timeout: float) -> BlockingPending[Response]:
+        stub = self._channel.unary_unary(method.path, method.request.SerializeToString, method.response.FromString)
+        return BlockingPending(self, stub.future(request, timeout=timeout, metadata=self._metadata))
+
+    async def send(self, method: Method[Request, Response], requests: Iterator[Request], timeout: float) -> Response:
+        stub = self._channel.stream_unary(method.path, method.request.SerializeToString, method.response.FromString)
+        return await BlockingPending[Response](
+            self, stub.future(requests, timeout=timeout, metadata=self._metadata)).result()
+
+    async def receive(self, method: Method[Request, Response], request: Request,
+                      timeout: float) -> AsyncGenerator[Response, None]:
+        stub = self._channel.unary_stream(method.path, method.request.SerializeToString, method.response.FromString)
+        stream = stub(request, timeout=timeout, metadata=self._metadata)
+        try:
+            for response in stream:
+                yield response
+        except grpc.RpcError as error:
+            self.fail(error)
+        finally:
+            stream.cancel()
+
+    async def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    async def offload(self, function: Callable[[], Result]) -> Result:
+        return function()
+
+    def fail(self, error: Any) -> NoReturn:
+        raise error_of(error.code().name, error.details() or "", error.trailing_metadata(), self.options.server,
+                       self.options.tls is not None) from None
