@@ -50,11 +50,11 @@ class Server:
         self.log = data.parent / f"{data.name}.log"
         self.start()
 
-    def start(self):
+    def start(self, listen="localhost:0"):
         from fintag.v1 import dataset_pb2_grpc, model_pb2_grpc, tagging_pb2_grpc, training_pb2_grpc
         with open(self.log, "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                [BIN / "fintagd", "--data-dir", self.data, "--listen", "localhost:0", "--metrics-listen",
+                [BIN / "fintagd", "--data-dir", self.data, "--listen", listen, "--metrics-listen",
                  "localhost:0", *self.options], stderr=log, stdout=log)
         pattern = re.compile(r"listening\W.*?grpc\W+(\d+).*?http\W+(\d+)")
         wait_for(lambda: pattern.search(self.text()) or self.process.poll() is not None, 30, "the server's start")

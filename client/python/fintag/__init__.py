@@ -15,7 +15,8 @@ from ._resources import Architecture, Dataset, DatasetPart, Model, ModelVersion
 from ._scores import EntityScores, Scores
 from ._tagged import Entity, TaggedText, TaggedTexts, TaggedWord, Words
 from ._training import (
-    Epoch, Event, JobState, Progress, StateChanged, TrainingFailed, TrainingFinished, TrainingStarted)
+    Epoch, Event, JobState, Progress, StateChanged, TrainingFailed, TrainingFinished, TrainingOptions,
+    TrainingStarted)
 from .aio import AsyncClient, AsyncJob
 from .client import Client, Job
 from .errors import (
@@ -30,4 +31,4 @@ __all__ = [
     "FieldViolation", "FintagError", "Internal", "InvalidArgument", "Job", "JobCancelled", "JobFailed", "JobState",
     "Model", "ModelVersion", "NotFound", "OutOfRange", "PermissionDenied", "Progress", "ResourceExhausted", "Scores",
     "StateChanged", "TaggedText", "TaggedTexts", "TaggedWord", "Tls", "TrainingFailed", "TrainingFinished",
-    "TrainingStarted", "Unauthenticated", "Unavailable", "Unimplemented", "Words"]
+    "TrainingOptions", "TrainingStarted", "Unauthenticated", "Unavailable", "Unimplemented", "Words"]

@@ -4,38 +4,36 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Optional, Tuple, Union
+from typing import Any, Literal, Optional, Tuple, TypedDict, Union
 
 from ._names import Name, full_name
 from ._scores import EntityScores, Scores, flat, optional_entity_scores, optional_scores
 from .errors import FieldViolation, InvalidArgument
 from .v1 import training_pb2 as pb
 
-if TYPE_CHECKING:
-    from typing import Literal, TypedDict
 
-    class TrainingOptions(TypedDict, total=False):
-        """What is left out, or None, has the server's default; see training.proto for ranges."""
+class TrainingOptions(TypedDict, total=False):
+    """What is left out, or None, has the server's default; see training.proto for ranges."""
 
-        epochs: Optional[int]  # 5
-        learning_rate: Optional[float]  # 2e-5
-        batch_sentences: Optional[int]  # 8
-        batch_tokens: Optional[int]  # off; takes the place of batch_sentences
-        gradient_accumulation: Optional[int]  # 1
-        weight_decay: Optional[float]  # 0
-        adam_beta1: Optional[float]  # 0.9
-        adam_beta2: Optional[float]  # 0.999
-        adam_epsilon: Optional[float]  # 1e-8
-        schedule: Optional[Literal["linear", "constant"]]  # linear
-        warmup_ratio: Optional[float]  # 0
-        max_gradient_norm: Optional[float]  # 1
-        dropout: Optional[float]  # the base's own
-        seed: Optional[int]  # 42
-        keep: Optional[Literal["best", "last"]]  # best
-        validation_fraction: Optional[float]  # 0.1, of a dataset without a validation part
-        shuffle: Optional[bool]  # True
-        device: Optional[Literal["auto", "cpu", "cuda"]]  # auto
-        threads: Optional[int]  # all processors
+    epochs: Optional[int]  # 5
+    learning_rate: Optional[float]  # 2e-5
+    batch_sentences: Optional[int]  # 8
+    batch_tokens: Optional[int]  # off; takes the place of batch_sentences
+    gradient_accumulation: Optional[int]  # 1
+    weight_decay: Optional[float]  # 0
+    adam_beta1: Optional[float]  # 0.9
+    adam_beta2: Optional[float]  # 0.999
+    adam_epsilon: Optional[float]  # 1e-8
+    schedule: Optional[Literal["linear", "constant"]]  # linear
+    warmup_ratio: Optional[float]  # 0
+    max_gradient_norm: Optional[float]  # 1
+    dropout: Optional[float]  # the base's own
+    seed: Optional[int]  # 42
+    keep: Optional[Literal["best", "last"]]  # best
+    validation_fraction: Optional[float]  # 0.1, of a dataset without a validation part
+    shuffle: Optional[bool]  # True
+    device: Optional[Literal["auto", "cpu", "cuda"]]  # auto
+    threads: Optional[int]  # all processors
 
 
 _ENUMS = {"schedule": (pb.Schedule, "SCHEDULE_"), "keep": (pb.KeepCheckpoint, "KEEP_CHECKPOINT_")}

@@ -14,13 +14,11 @@ from ._progress import TrainingBar
 from ._records import Source
 from ._resources import Dataset, Model, ModelVersion
 from ._tagged import TaggedText, TaggedTexts, TextLike, Words
-from ._training import Epoch, Event
+from ._training import Epoch, Event, TrainingOptions
 from .v1.training_pb2 import Job as JobMessage
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-    from ._training import TrainingOptions
 
 
 class AsyncClient:
