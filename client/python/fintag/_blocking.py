@@ -10,6 +10,7 @@ from ._methods import Method, Request, Response
 from ._options import Options
 from ._port import Result
 from ._status import error_of
+from .errors import FintagError
 
 Item = TypeVar("Item")
 
@@ -21,6 +22,9 @@ def run(flow: Coroutine[Any, Any, Result]) -> Result:
     except StopIteration as end:
         result: Result = end.value
         return result
+    except FintagError as error:
+        # The way through the flow would hide the caller's own line.
+        raise error.with_traceback(None)
     flow.close()
     raise AssertionError("a flow on a blocking port waited for an event loop")
 

@@ -1,4 +1,4 @@
-"""Texts with their entities as HTML for a notebook: the look of `fintag tag --format html` (client/cli/html_page.cc)."""
+"""Texts with their entities as HTML for a notebook, in the look of `fintag tag --format html` (html_page.cc)."""
 from __future__ import annotations
 
 import re

@@ -89,8 +89,8 @@ def make_options(server: Optional[str], token: Optional[str], tls: Union[Tls, bo
     if token and not re.fullmatch(r"[!-~]+", token):
         raise ValueError("the token must be printable ASCII without spaces")
     if token and not (tls or insecure_token or is_loopback(server)):
-        raise ValueError(f"the token would travel to {server} unencrypted: give tls=True or FINTAG_CA, or insecure_token="
-                         "True where something else encrypts the connection")
+        raise ValueError(f"the token would travel to {server} unencrypted: give tls=True or FINTAG_CA, or, where "
+                         "something else encrypts the connection, insecure_token=True")
     return Options(server, token, tls, timeout, transfer_timeout, retry_for, reconnect_for)
 
 

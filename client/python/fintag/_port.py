@@ -1,8 +1,8 @@
 """What the flows need of a connection, and how often they use it.
 
-Every flow (upload, train, watch, tag) is written once, as a coroutine on a `Port`. With the asynchronous port it runs in
-an event loop; every coroutine of the blocking port does its work at once, so that `blocking.run` can drive a flow to its
-end without a loop.
+Every flow (upload, train, watch, tag) is written once, as a coroutine on a `Port`. With the asynchronous port it runs
+in an event loop; every coroutine of the blocking port does its work at once, so that `_blocking.run` can drive a flow
+to its end without a loop.
 """
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ class Backoff:
 def may_repeat(error: FintagError, repeat: Repeat) -> bool:
     if repeat is Repeat.NEVER:
         return False
-    return isinstance(error, Unavailable) or (repeat is Repeat.FULL and isinstance(error, ResourceExhausted))
+    # Without a time to try again it is the message that is too large, and stays so.
+    full = isinstance(error, ResourceExhausted) and error.retry_after is not None
+    return isinstance(error, Unavailable) or (repeat is Repeat.FULL and full)
 
 
 async def repeated(port: Port, repeat: Repeat, timeout: float, attempt: Callable[[float], Awaitable[Result]]) -> Result:

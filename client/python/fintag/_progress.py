@@ -41,6 +41,11 @@ class TrainingBar:
         elif isinstance(what, TrainingFinished) and not what.cancelled:
             self._move(self._epochs, self._bar.total or 0)
 
+    def hide(self) -> None:
+        """Until the next event, so that what is printed meanwhile stands on lines of its own."""
+        if self._bar is not None:
+            self._bar.clear()
+
     def _move(self, epoch: int, step: int) -> None:
         self._epochs = epoch
         self._bar.set_description(f"{self._title} epoch {epoch}", refresh=False)

@@ -116,7 +116,8 @@ class ModelVersion:
     def __repr__(self) -> str:
         f1 = f", F1 {self.scores.micro.f1:.4f}" if self.scores else ""
         labels = f", labels {' '.join(self.labels)}" if self.labels else ""
-        return f"<ModelVersion {self.name}: {self.kind}, {self.architecture.parameters / 1e6:.1f} M parameters{labels}{f1}>"
+        size = f"{self.architecture.parameters / 1e6:.1f} M parameters"
+        return f"<ModelVersion {self.name}: {self.kind}, {size}{labels}{f1}>"
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ class TaggedWord:
 _COLUMNS = ["text", "label", "start", "end", "score"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TaggedText:
     """A text with its entities; a sequence of them."""
 
@@ -75,7 +75,13 @@ class TaggedText:
         return self.entities[index]
 
     def __bool__(self) -> bool:
+        """Of a text without entities too: it is a result."""
         return True
+
+    def __repr__(self) -> str:
+        text = self.text if len(self.text) <= 60 else self.text[:57] + "..."
+        entities = ", ".join(f"{entity.label} {entity.text!r}" for entity in self.entities)
+        return f"<TaggedText {text!r}: {entities or 'no entities'}>"
 
     def to_pandas(self) -> Any:
         """One row an entity."""

@@ -1,4 +1,4 @@
-"""The client for an event loop: the surface of `fintag.Client`, where each call is awaited. See there for what it does."""
+"""The client for an event loop: the surface of `fintag.Client`, where each call is awaited. See there for details."""
 from __future__ import annotations
 
 import os
@@ -157,6 +157,7 @@ class AsyncJob(JobView):
             async for event in self.events():
                 bar.hear(event)
                 if isinstance(event.what, Epoch):
+                    bar.hide()
                     yield event.what
         self._end()
 

@@ -133,7 +133,7 @@ class Models:
         return run(_registry.import_model(self._port, name, folder, request_id))
 
     def export(self, name: Name, folder: Union[str, os.PathLike[str]]) -> Path:
-        """Writes a version (the newest, if none is named) into a new or empty folder: all of it, checked, or nothing."""
+        """Writes a version (the newest, if none is named) into a new or empty folder: all, checked, or nothing."""
         return run(_registry.export_model(self._port, name, folder))
 
     def get(self, name: Name) -> Model:
@@ -193,6 +193,7 @@ class Job(JobView):
             for event in self.events():
                 bar.hear(event)
                 if isinstance(event.what, Epoch):
+                    bar.hide()
                     yield event.what
         self._end()
 

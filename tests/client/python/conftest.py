@@ -56,14 +56,15 @@ def corpus():
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory, corpus):
-    """A server with a base encoder, a dataset and a trained tagger, all made through the client. Tests add to it."""
+    """A server with a base encoder, two datasets and a trained tagger, made through the client. Tests add to it."""
     import fintag
     running = servers.Server(tmp_path_factory.mktemp("served") / "data")
     try:
         with fintag.Client(running.address, timeout=30 * PATIENCE) as client:
             client.models.import_("base", BASE)
             client.upload("corpus", *corpus)
-            running.epochs = list(client.train(dataset="corpus", base="base", model="tagger", epochs=3,
+            client.upload("small", corpus[0][:60], corpus[1][:20])
+            running.epochs = list(client.train(dataset="corpus", base="base", model="tagger", epochs=3, threads=1,
                                                learning_rate=2e-4).watch())
         yield running
     finally:

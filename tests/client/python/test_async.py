@@ -26,9 +26,9 @@ async def test_the_surface_is_that_of_the_blocking_client():
 
 async def test_the_loop(served, corpus, tmp_path):
     async with fintag.AsyncClient(served.address, timeout=30 * PATIENCE) as client:
-        dataset = await client.upload("async", *corpus)
+        dataset = await client.upload("async", corpus[0][:60], corpus[1][:20])
         assert dataset == await client.datasets.get("async") and dataset in await client.datasets.list()
-        job = await client.train(dataset=dataset, base="base", model="async", epochs=2, learning_rate=2e-4)
+        job = await client.train(dataset=dataset, base="base", model="async", epochs=2, threads=1, learning_rate=2e-4)
         epochs = [epoch async for epoch in job.watch()]
         assert [epoch.epoch for epoch in epochs] == [1, 2] and epochs == job.epochs
         assert [e.name for e in await client.jobs.list()][0] == job.name
@@ -47,7 +47,7 @@ async def test_the_loop(served, corpus, tmp_path):
 
 async def test_cancel_and_wait(served):
     async with fintag.AsyncClient(served.address) as client:
-        job = await client.train(dataset="corpus", base="base", model="async-cancel", epochs=1000)
+        job = await client.train(dataset="small", base="base", model="async-cancel", epochs=1000, threads=1)
         async for epoch in job.watch():
             assert epoch.epoch == 1
             break
@@ -59,10 +59,10 @@ async def test_cancel_and_wait(served):
 
 async def test_many_calls_at_once(served):
     async with fintag.AsyncClient(served.address) as client:
-        results = await asyncio.gather(*(client.tag(TEXTS[number % 3], model="tagger") for number in range(60)))
-        assert [result.text for result in results] == [TEXTS[number % 3] for number in range(60)]
-        many = await client.tag(TEXTS * 50, model="tagger")
-        assert [result.text for result in many] == TEXTS * 50
+        results = await asyncio.gather(*(client.tag(TEXTS[number % 3], model="tagger") for number in range(24)))
+        assert [result.text for result in results] == [TEXTS[number % 3] for number in range(24)]
+        many = await client.tag(TEXTS * 30, model="tagger")
+        assert [result.text for result in many] == TEXTS * 30
 
 
 async def test_a_stream_from_an_asynchronous_source(served):
@@ -70,7 +70,7 @@ async def test_a_stream_from_an_asynchronous_source(served):
 
     async def texts():
         nonlocal read
-        for number in range(1000):
+        for number in range(400):
             read += 1
             await asyncio.sleep(0)
             yield f"Text {number} of Paris."
@@ -79,7 +79,7 @@ async def test_a_stream_from_an_asynchronous_source(served):
         async for result in client.tag_stream(texts(), model="tagger"):
             assert result.text == f"Text {number} of Paris." and read - number <= 5 * 64
             number += 1
-        assert number == 1000
+        assert number == 400
         assert len([r async for r in client.tag_stream(TEXTS, model="tagger")]) == 3
 
 
@@ -113,7 +113,7 @@ async def test_errors_and_cancellation(served, tmp_path):
         assert [(field.part, field.line) for field in wrong.value.fields] == [("train", 2)]
         with pytest.raises(fintag.NotFound):
             await client.tag("text", model="nothing")
-        job = await client.train(dataset="corpus", base="base", model="async-left", epochs=1000)
+        job = await client.train(dataset="small", base="base", model="async-left", epochs=1000, threads=1)
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(job.wait(), 1)
         assert not (await job.refresh()).state.final

@@ -1,11 +1,12 @@
 """Tagging: one text, many, streams without end, and what a notebook shows."""
 import re
 import subprocess
+import time
 import tracemalloc
 
 import fintag
 import pytest
-from conftest import BIN, CORPUS, ROOT, TEXTS
+from conftest import BIN, CORPUS, PATIENCE, ROOT, TEXTS
 
 MODEL = "tagger"
 
@@ -56,18 +57,25 @@ def test_tables(client):
 
 def test_a_long_list_is_cut_below_the_limits(start_server, client, tmp_path):
     folder = client.models.export(MODEL, tmp_path / "tagger")
-    strict = start_server("--max-texts", "64", "--max-message-bytes", "100000", "--max-queue-tokens", "20000")
+    strict = start_server()
+    with fintag.Client(strict.address) as importing:
+        importing.models.import_(MODEL, folder)
+    strict.stop()
+    strict = start_server("--max-texts", "64", "--max-message-bytes", "70000", "--max-queue-tokens", "20000")
     with fintag.Client(strict.address) as strictly:
-        strictly.models.import_(MODEL, folder)
-        texts = [TEXTS[number % 3] * (1 + number % 5) for number in range(400)]
+        texts = [TEXTS[number % 3] * (1 + number % 3) for number in range(99)]
         results = strictly.tag(texts, model=MODEL)
         assert [result.text for result in results] == texts
-        spans = [[(e.text, e.label, e.start) for e in result] for result in client.tag(texts[:15], model=MODEL)]
+        spans = [[(e.text, e.label, e.start) for e in result] for result in client.tag(texts[:3], model=MODEL)]
         for number, result in enumerate(results):
-            assert [(e.text, e.label, e.start) for e in result] == spans[number % 15]
-        with pytest.raises(fintag.InvalidArgument) as wrong:
-            strictly.tag(["a"] * 100 + [TEXTS[0] * 500], model=MODEL)
-        assert wrong.value.fields or "tokens" in str(wrong.value)
+            assert [(e.text, e.label, e.start) for e in result] == spans[number % 3]
+        with pytest.raises(fintag.InvalidArgument, match="20000"):
+            strictly.tag(["a"] * 100 + ["a b c d e " * 5000], model=MODEL)
+        # Nothing to wait for: larger than a message may be.
+        start = time.monotonic()
+        with pytest.raises(fintag.ResourceExhausted, match="larger than max"):
+            strictly.tag("a " * 50_000, model=MODEL)
+        assert time.monotonic() - start < 5 * PATIENCE
 
 
 def test_the_number_of_a_wrong_text_is_that_in_the_list(client):
@@ -98,7 +106,7 @@ def test_a_stream_is_read_a_few_requests_ahead(client):
     stream = client.tag_stream(texts(), model=MODEL)
     for number, result in enumerate(stream, 1):
         assert result.text == f"Text {number} of Acme Corp. in Paris." and read - number <= 5 * 64
-        if number == 700:
+        if number == 330:
             break
     stream.close()
     assert list(client.tag_stream([], model=MODEL)) == []
@@ -107,13 +115,13 @@ def test_a_stream_is_read_a_few_requests_ahead(client):
 def test_a_stream_takes_constant_memory(client):
     def peak(count):
         tracemalloc.start()
-        for _ in client.tag_stream((f"{number} is no entity" for number in range(count)), model=MODEL):
+        for _ in client.tag_stream((f"{number}" for number in range(count)), model=MODEL):
             pass
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return most
     peak(300)
-    small, large = peak(600), peak(4800)
+    small, large = peak(320), peak(1920)
     assert large < 1.5 * small, (small, large)
 
 
@@ -170,7 +178,7 @@ def test_the_look_is_that_of_the_command_line(served, client):
 
 def test_a_book_is_tagged_to_its_end(client):
     words = [line.split()[0] for line in (CORPUS / "train.conll").read_text(encoding="utf-8").splitlines()
-             if line.strip() and "-DOCSTART-" not in line][:3000]
+             if line.strip() and "-DOCSTART-" not in line][:1200]
     text = " ".join(words) + " Acme Holdings Inc. of Stockholm."
     result = client.tag(text, model=MODEL, words=True)
     assert result.words[-1].text == "." and result.words[-1].end == len(text)
