@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, AsyncGenerator, Callable, Coroutine, Generic, Iterator, NoReturn, TypeVar
+from typing import Any, AsyncGenerator, Callable, Coroutine, Generator, Generic, Iterator, NoReturn, TypeVar
 
 import grpc
 
@@ -29,7 +29,7 @@ def run(flow: Coroutine[Any, Any, Result]) -> Result:
     raise AssertionError("a flow on a blocking port waited for an event loop")
 
 
-def iterate(flow: AsyncGenerator[Item, None]) -> Iterator[Item]:
+def iterate(flow: AsyncGenerator[Item, None]) -> Generator[Item, None, None]:
     """What a flow on a blocking port yields. Leaving the loop early ends the flow."""
     try:
         while True:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from typing import Any, AsyncGenerator, List, Optional
 
 from . import _methods as methods
@@ -9,6 +10,7 @@ from ._names import Name, full_name, id_of, new_request_id
 from ._port import Backoff, Port, call, log
 from ._registry import pages
 from ._resources import optional_time
+from ._scores import flat
 from ._training import Epoch, Event, JobState, Progress, StateChanged, TrainingFailed, TrainingOptions, job_spec
 from .errors import DeadlineExceeded, FintagError, JobCancelled, JobFailed, ResourceExhausted, Unavailable
 from .v1 import training_pb2 as pb
@@ -22,13 +24,13 @@ class JobView:
 
     def __init__(self, message: pb.Job) -> None:
         self._message = message
-        self._progress: Optional[Progress] = None
         self._take(message)
 
     def _take(self, message: pb.Job) -> None:
         self._message = message
         self._state = JobState.of(message.state)
         self._epochs = [Epoch.of(epoch) for epoch in message.epochs]
+        self._progress = flat(Progress, message.progress) if message.HasField("progress") else None
         self._failure_reason, self._model_version = message.failure_reason, message.model_version
 
     def _hear(self, event: Event) -> None:
@@ -73,7 +75,7 @@ class JobView:
 
     @property
     def progress(self) -> Optional[Progress]:
-        """Within an epoch, as heard by a watch."""
+        """Of a running job, within its epoch."""
         return self._progress
 
     @property
@@ -110,8 +112,17 @@ class JobView:
         return options
 
     @property
-    def create_time(self) -> Any:
+    def create_time(self) -> Optional[datetime]:
         return optional_time(self._message, "create_time")
+
+    @property
+    def start_time(self) -> Optional[datetime]:
+        """When the trainer started; as of the last answer of the server, not of a watch."""
+        return optional_time(self._message, "start_time")
+
+    @property
+    def end_time(self) -> Optional[datetime]:
+        return optional_time(self._message, "end_time")
 
     def to_pandas(self) -> Any:
         """One row an epoch."""

@@ -58,8 +58,10 @@ async def tag_one(port: Port, question: TagQuestion, text: TextLike) -> TaggedTe
 async def tag_many(port: Port, question: TagQuestion,
                    texts: Union[Iterable[TextLike], AsyncIterable[TextLike]]) -> AsyncGenerator[TaggedText, None]:
     window: Deque[Tuple[_Batch, Pending[pb.TagResponse]]] = deque()
+    each = _each(texts)
+    batches = _batches(each)
     try:
-        async for batch in _batches(_each(texts)):
+        async for batch in batches:
             window.append((batch, port.start(methods.TAG, question.request(batch.inputs), question.timeout)))
             if len(window) == _UNDER_WAY:
                 for result in await _answer(port, question, *window.popleft()):
@@ -70,6 +72,8 @@ async def tag_many(port: Port, question: TagQuestion,
     finally:
         for _, pending in window:
             pending.cancel()
+        await batches.aclose()
+        await each.aclose()
 
 
 async def tag_all(port: Port, question: TagQuestion, texts: Iterable[TextLike]) -> List[TaggedText]:

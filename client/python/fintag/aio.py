@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, AsyncIterable, AsyncIterator, Iterable, List, Optional, Union, overload
+from typing import TYPE_CHECKING, AsyncGenerator, AsyncIterable, Iterable, List, Optional, Union, overload
 
 from . import _jobs, _registry, _tagging
 from ._asynchronous import AsyncPort
@@ -72,7 +72,7 @@ class AsyncClient:
 
     def tag_stream(self, texts: Union[Iterable[TextLike], AsyncIterable[TextLike]], *, model: Name,
                    decoding: _tagging.Decoding = "argmax", words: bool = False,
-                   timeout: Optional[float] = None) -> AsyncIterator[TaggedText]:
+                   timeout: Optional[float] = None) -> AsyncGenerator[TaggedText, None]:
         question = _tagging.TagQuestion(model, decoding, words, timeout or self._port.options.timeout)
         return _tagging.tag_many(self._port, question, texts)
 
@@ -143,7 +143,7 @@ class AsyncJob(JobView):
         self._take(await _jobs.get_job(self._port, self))
         return self
 
-    async def events(self, after: int = 0) -> AsyncIterator[Event]:
+    async def events(self, after: int = 0) -> AsyncGenerator[Event, None]:
         stream = _jobs.watch_job(self._port, self, after)
         try:
             async for event in stream:
@@ -152,13 +152,17 @@ class AsyncJob(JobView):
         finally:
             await stream.aclose()
 
-    async def watch(self, progress: Optional[bool] = None) -> AsyncIterator[Epoch]:
+    async def watch(self, progress: Optional[bool] = None) -> AsyncGenerator[Epoch, None]:
+        events = self.events()
         with TrainingBar(self.model, progress) as bar:
-            async for event in self.events():
-                bar.hear(event)
-                if isinstance(event.what, Epoch):
-                    bar.hide()
-                    yield event.what
+            try:
+                async for event in events:
+                    bar.hear(event)
+                    if isinstance(event.what, Epoch):
+                        bar.hide()
+                        yield event.what
+            finally:
+                await events.aclose()
         self._end()
 
     async def wait(self, progress: Optional[bool] = None) -> AsyncJob:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Iterable, Iterator, List, Optional, Union, overload
+from typing import TYPE_CHECKING, Generator, Iterable, List, Optional, Union, overload
 
 from . import _jobs, _registry, _tagging
 from ._blocking import BlockingPort, iterate, run
@@ -97,7 +97,7 @@ class Client:
         return TaggedTexts(run(_tagging.tag_all(self._port, question, text)))
 
     def tag_stream(self, texts: Iterable[TextLike], *, model: Name, decoding: _tagging.Decoding = "argmax",
-                   words: bool = False, timeout: Optional[float] = None) -> Iterator[TaggedText]:
+                   words: bool = False, timeout: Optional[float] = None) -> Generator[TaggedText, None, None]:
         """As `tag`, for an iterable of any length in constant memory: it is read a few requests ahead."""
         question = _tagging.TagQuestion(model, decoding, words, timeout or self._port.options.timeout)
         return iterate(_tagging.tag_many(self._port, question, texts))
@@ -177,14 +177,14 @@ class Job(JobView):
         self._take(run(_jobs.get_job(self._port, self)))
         return self
 
-    def events(self, after: int = 0) -> Iterator[Event]:
+    def events(self, after: int = 0) -> Generator[Event, None, None]:
         """Everything that happened behind event `after`, and what will, to the job's end. A lost connection is made
         again, without a gap. Leaving the loop, or interrupting it, leaves the job running."""
         for event in iterate(_jobs.watch_job(self._port, self, after)):
             self._hear(event)
             yield event
 
-    def watch(self, progress: Optional[bool] = None) -> Iterator[Epoch]:
+    def watch(self, progress: Optional[bool] = None) -> Generator[Epoch, None, None]:
         """Each epoch when it is finished, those before the call too, with a progress bar in a terminal or notebook.
 
         JobFailed, JobCancelled at the end of a job that ended so.

@@ -44,6 +44,7 @@ def test_leaving_a_watch_leaves_the_job_running(client):
         assert epoch.epoch == 1
         break
     assert job.refresh().state is fintag.JobState.RUNNING and len(job.epochs) >= 1
+    assert job.start_time >= job.create_time and job.end_time is None
     job.cancel()
     with pytest.raises(fintag.JobCancelled, match="models/left/versions/1") as cancelled:
         job.wait()
