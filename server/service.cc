@@ -11,6 +11,7 @@
 #include "server/api/model_service.h"
 #include "server/api/tagging_service.h"
 #include "server/api/training_service.h"
+#include "server/gauges.h"
 #include "server/page/status_page.h"
 #include "server/telemetry/http_endpoint.h"
 
@@ -100,7 +101,9 @@ class RunningService final : public Service {
   }
 
   absl::Status StartEndpoints(const ServerOptions& options) {
-    metrics_->set_before_scrape([this](Metrics&) { UpdateGauges(); });
+    metrics_->SetLimits(options.models.scheduler.max_queue_tokens, options.models.scheduler.max_batch_tokens);
+    metrics_->set_before_scrape([sources = GaugeSources{options.data_dir, options.data_dir / "jobs", *store_, *models_,
+                                                        *loaded_}](Metrics& metrics) { SetGauges(metrics, sources); });
     const CallEnvironment environment{*metrics_, logger_, stopping_};
     dataset_service_ = std::make_unique<DatasetService>(environment, *datasets_, options.max_dataset_bytes);
     model_service_ = std::make_unique<ModelService>(environment, *models_, *loaded_, options.max_model_bytes);
@@ -132,19 +135,6 @@ class RunningService final : public Service {
     if (const auto* change = std::get_if<StateChanged>(&event.what)) {
       logger_.Write(change->state == "FAILED" ? Severity::kWarning : Severity::kInfo, "job",
                     {{"job", job.id}, {"state", change->state}, {"model_version", change->model_version}});
-    }
-  }
-
-  // What is read at each scrape instead of being told.
-  void UpdateGauges() {
-    if (absl::StatusOr<std::vector<std::pair<JobState, int64_t>>> counts = store_->CountByState(); counts.ok()) {
-      for (const auto& [state, count] : *counts) metrics_->SetJobs(std::string(JobStateName(state)), count);
-    }
-    for (const auto& model : loaded_->Snapshot()) {
-      metrics_->SetQueueTokens(LabelsOf(model->version), model->scheduler->queue_tokens());
-      if (model->version.scores.has_value()) {
-        metrics_->SetModelF1(LabelsOf(model->version), model->version.scores->micro.f1);
-      }
     }
   }
 

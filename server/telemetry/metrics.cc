@@ -6,11 +6,14 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <vector>
 
 #include "core/version.h"
+#include "server/telemetry/removable_series.h"
 
 namespace fintag::server {
 namespace {
@@ -28,46 +31,18 @@ const Buckets kBatchTokens = {16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192,
 // As JobStateName has them. Each has its series from the start, so that an alert never looks for one in vain.
 constexpr const char* kJobStates[] = {"QUEUED",     "VALIDATING", "RUNNING",   "PAUSING", "PAUSED",
                                       "CANCELLING", "CANCELLED",  "SUCCEEDED", "FAILED"};
+constexpr size_t kEndedJobs = 50;  // that keep their series: the store may hold thousands
 
 const Buckets kConfidence = {0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1};
-
-// The series of each job and each model version, to take away with it. Family::Remove leaves references that Add gave
-// behind, so all use of such series goes through here, under the owner's lock.
-class RemovableSeries {
- public:
-  template <typename Metric, typename... Arguments>
-  Metric& Get(const std::string& owner, Family<Metric>& family, const Labels& labels, Arguments&&... arguments) {
-    Metric& metric = family.Add(labels, std::forward<Arguments>(arguments)...);
-    std::function<void()>& remove = removers_[owner][&metric];
-    if (!remove) remove = [&family, &metric] { family.Remove(&metric); };
-    return metric;
-  }
-
-  void Remove(const std::string& owner) {
-    const auto removers = removers_.find(owner);
-    if (removers == removers_.end()) return;
-    for (const auto& [metric, remove] : removers->second) remove();
-    removers_.erase(removers);
-  }
-
-  // Those of every owner that starts with `prefix`.
-  void RemoveAll(const std::string& prefix) {
-    while (true) {
-      const auto removers = removers_.lower_bound(prefix);
-      if (removers == removers_.end() || removers->first.rfind(prefix, 0) != 0) return;
-      Remove(std::string(removers->first));
-    }
-  }
-
- private:
-  std::map<std::string, std::map<const void*, std::function<void()>>> removers_;
-};
 
 class PrometheusMetrics final : public Metrics {
  public:
   PrometheusMetrics() {
     Add<Gauge>("fintag_build_info", "The program's version, in a label; always 1.").Add({{"version", kVersion}}).Set(1);
-    for (const char* state : kJobStates) jobs_.Add({{"state", state}}).Set(0);
+    for (const char* state : kJobStates) {
+      jobs_.Add({{"state", state}}).Set(0);
+      if (IsFinalState(state)) jobs_ended_.Add({{"state", state}});
+    }
   }
 
   void OnRequest(const std::string& method, const std::string& code, double seconds) override {
@@ -105,6 +80,12 @@ class PrometheusMetrics final : public Metrics {
   void OnJobEvent(const std::string& job, const Event& event) override {
     std::lock_guard lock(mutex_);
     const Labels labels = {{"job", job}};
+    if (const auto* change = std::get_if<StateChanged>(&event.what)) {
+      if (IsFinalState(change->state)) return EndJob(job, change->state);
+      // One that waits has nothing to say, so its silence is no sign.
+      if (change->state == "QUEUED" || change->state == "PAUSED") return series_.Remove("running/" + job);
+    }
+    series_.Get("running/" + job, last_event_, labels).Set(static_cast<double>(event.unix_milliseconds) / 1000);
     const auto set = [&](Family<Gauge>& family, double value) {
       series_.Get("jobs/" + job, family, labels).Set(value);
     };
@@ -129,7 +110,7 @@ class PrometheusMetrics final : public Metrics {
 
   void ForgetJob(const std::string& job) override {
     std::lock_guard lock(mutex_);
-    series_.Remove("jobs/" + job);
+    ForgetJobLocked(job);
   }
 
   void SetQueueTokens(const VersionLabels& version, int64_t tokens) override {
@@ -141,14 +122,42 @@ class PrometheusMetrics final : public Metrics {
     jobs_.Add({{"state", state}}).Set(static_cast<double>(count));
   }
 
-  void SetModelF1(const VersionLabels& version, double f1) override {
+  void SetModelVersion(const VersionLabels& version, double f1, double create_unix_seconds) override {
     std::lock_guard lock(mutex_);
     series_.Get(GaugesOf(version), model_f1_, LabelsOf(version)).Set(f1);
+    series_.Get(GaugesOf(version), model_created_, LabelsOf(version)).Set(create_unix_seconds);
+  }
+
+  void SetTrainer(const std::string& job, const ProcessUsage& usage) override {
+    std::lock_guard lock(mutex_);
+    const std::string owner = "gauges/trainers/" + job;
+    series_.Get(owner, trainer_resident_, {{"job", job}}).Set(static_cast<double>(usage.resident_bytes));
+    series_.Get(owner, trainer_cpu_, {{"job", job}}).Increment(usage.cpu_seconds);
+  }
+
+  void SetProcess(const ProcessUsage& usage) override {
+    std::lock_guard lock(mutex_);
+    process_resident_.Set(static_cast<double>(usage.resident_bytes));
+    process_virtual_.Set(static_cast<double>(usage.virtual_bytes));
+    process_open_fds_.Set(static_cast<double>(usage.open_files));
+    process_max_fds_.Set(static_cast<double>(usage.max_open_files));
+    process_start_.Set(usage.start_unix_seconds);
+    process_cpu_.Increment(std::max(0.0, usage.cpu_seconds - process_cpu_.Value()));
+  }
+
+  void SetDataFilesystem(int64_t size_bytes, int64_t available_bytes) override {
+    data_size_.Set(static_cast<double>(size_bytes));
+    data_available_.Set(static_cast<double>(available_bytes));
+  }
+
+  void SetLimits(int64_t queue_tokens, int64_t batch_tokens) override {
+    max_queue_tokens_.Set(static_cast<double>(queue_tokens));
+    max_batch_tokens_.Set(static_cast<double>(batch_tokens));
   }
 
   void ForgetModel(const VersionLabels& version) override {
     std::lock_guard lock(mutex_);
-    for (const std::string kind : {"models/", "gauges/"}) {
+    for (const std::string kind : {"models/", "gauges/models/"}) {
       const std::string prefix = kind + version.model + "/";
       version.version.empty() ? series_.RemoveAll(prefix) : series_.Remove(prefix + version.version);
     }
@@ -181,20 +190,39 @@ class PrometheusMetrics final : public Metrics {
   // Owners of series: what counts since the start, and what each scrape sets anew.
   static std::string OwnerOf(const VersionLabels& version) { return "models/" + version.model + "/" + version.version; }
   static std::string GaugesOf(const VersionLabels& version) {
-    return "gauges/" + version.model + "/" + version.version;
+    return "gauges/models/" + version.model + "/" + version.version;
+  }
+
+  // The following under the lock.
+  void EndJob(const std::string& job, const std::string& state) {
+    jobs_ended_.Add({{"state", state}}).Increment();
+    series_.Remove("running/" + job);
+    ended_.push_back(job);
+    if (ended_.size() > kEndedJobs) ForgetJobLocked(std::string(ended_.front()));
+  }
+
+  void ForgetJobLocked(const std::string& job) {
+    series_.Remove("jobs/" + job);
+    series_.Remove("running/" + job);
+    series_.Remove("gauges/trainers/" + job);
+    ended_.erase(std::remove(ended_.begin(), ended_.end(), job), ended_.end());
+  }
+
+  void SetScores(const std::string& job, const std::string& type, const EntityScores& scores) {
+    const Labels labels = {{"job", job}, {"type", type}};
+    series_.Get("jobs/" + job, training_precision_, labels).Set(scores.precision);
+    series_.Get("jobs/" + job, training_recall_, labels).Set(scores.recall);
+    series_.Get("jobs/" + job, training_f1_, labels).Set(scores.f1);
   }
 
   template <typename Metric>
   Family<Metric>& Add(const char* name, const char* help) {
     return prometheus::detail::Builder<Metric>().Name(name).Help(help).Register(registry_);
   }
-
-  // Under the lock.
-  void SetScores(const std::string& job, const std::string& type, const EntityScores& scores) {
-    const Labels labels = {{"job", job}, {"type", type}};
-    series_.Get("jobs/" + job, training_precision_, labels).Set(scores.precision);
-    series_.Get("jobs/" + job, training_recall_, labels).Set(scores.recall);
-    series_.Get("jobs/" + job, training_f1_, labels).Set(scores.f1);
+  // A family of one series without labels.
+  template <typename Metric>
+  Metric& AddOne(const char* name, const char* help) {
+    return Add<Metric>(name, help).Add({});
   }
 
   prometheus::Registry registry_;
@@ -214,6 +242,14 @@ class PrometheusMetrics final : public Metrics {
   Family<Counter>& unknown_tokens_ =
       Add<Counter>("fintag_unknown_tokens_total", "Tagged tokens that the vocabulary does not have.");
   Family<Gauge>& jobs_ = Add<Gauge>("fintag_jobs", "Fine-tuning jobs in the store, by state.");
+  Family<Counter>& jobs_ended_ =
+      Add<Counter>("fintag_jobs_ended_total", "Jobs that ended since the server's start, by final state.");
+  Family<Gauge>& last_event_ =
+      Add<Gauge>("fintag_training_last_event_timestamp_seconds", "When the running job last said something.");
+  Family<Gauge>& trainer_resident_ =
+      Add<Gauge>("fintag_trainer_resident_memory_bytes", "Memory of the running job's trainer process.");
+  Family<Counter>& trainer_cpu_ =
+      Add<Counter>("fintag_trainer_cpu_seconds_total", "Processor time of the running job's trainer process.");
   Family<Gauge>& training_epoch_ = Add<Gauge>("fintag_training_epoch", "The job's current epoch, from 1.");
   Family<Gauge>& training_loss_ = Add<Gauge>("fintag_training_loss", "The job's latest training loss.");
   Family<Counter>& training_tokens_ = Add<Counter>("fintag_training_tokens_total", "Tokens the job trained on.");
@@ -227,11 +263,25 @@ class PrometheusMetrics final : public Metrics {
   Family<Gauge>& training_accuracy_ =
       Add<Gauge>("fintag_training_accuracy", "Share of validation words with the right tag after the latest epoch.");
   Family<Gauge>& model_f1_ = Add<Gauge>("fintag_model_f1", "Micro F1 of a model version on its validation part.");
+  Family<Gauge>& model_created_ = Add<Gauge>("fintag_model_created_timestamp_seconds", "When the version was made.");
+  Gauge& max_queue_tokens_ = AddOne<Gauge>("fintag_max_queue_tokens", "Tokens that may wait for one model version.");
+  Gauge& max_batch_tokens_ = AddOne<Gauge>("fintag_max_batch_tokens", "Tokens that fit one forward pass.");
+  Gauge& data_size_ =
+      AddOne<Gauge>("fintag_data_filesystem_size_bytes", "Size of the file system with the data folder.");
+  Gauge& data_available_ =
+      AddOne<Gauge>("fintag_data_filesystem_avail_bytes", "What the server may still write there.");
+  Gauge& process_resident_ = AddOne<Gauge>("process_resident_memory_bytes", "Memory of the server's process.");
+  Gauge& process_virtual_ = AddOne<Gauge>("process_virtual_memory_bytes", "Address space of the server's process.");
+  Counter& process_cpu_ = AddOne<Counter>("process_cpu_seconds_total", "Processor time of the server's process.");
+  Gauge& process_open_fds_ = AddOne<Gauge>("process_open_fds", "Files and connections that the server has open.");
+  Gauge& process_max_fds_ = AddOne<Gauge>("process_max_fds", "How many it may have open.");
+  Gauge& process_start_ = AddOne<Gauge>("process_start_time_seconds", "When the server's process started.");
 
   std::mutex scrape_mutex_;  // taken before the other
   std::function<void(Metrics&)> before_scrape_;
   std::mutex mutex_;
   RemovableSeries series_;
+  std::deque<std::string> ended_;  // jobs with series, the earliest first
 };
 
 }  // namespace

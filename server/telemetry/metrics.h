@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/training/event_log.h"
+#include "server/telemetry/process_usage.h"
 
 namespace fintag::server {
 
@@ -40,15 +41,20 @@ class Metrics {
   virtual void OnJobEvent(const std::string& job, const Event& event) = 0;
   virtual void ForgetJob(const std::string& job) = 0;  // takes all its series away
 
+  virtual void SetLimits(int64_t queue_tokens, int64_t batch_tokens) = 0;
+
   virtual void SetQueueTokens(const VersionLabels& version, int64_t tokens) = 0;
   virtual void SetJobs(const std::string& state, int64_t count) = 0;
-  virtual void SetModelF1(const VersionLabels& version, double f1) = 0;
+  virtual void SetModelVersion(const VersionLabels& version, double f1, double create_unix_seconds) = 0;
+  virtual void SetTrainer(const std::string& job, const ProcessUsage& usage) = 0;
+  virtual void SetProcess(const ProcessUsage& usage) = 0;  // of the server itself
+  virtual void SetDataFilesystem(int64_t size_bytes, int64_t available_bytes) = 0;
   // Takes all series of a version away; of every version where `version` is empty.
   virtual void ForgetModel(const VersionLabels& version) = 0;
 
-  // The text exposition format, version 0.0.4. `before_scrape`, where there is one, is called first and sets the gauges
-  // of the three functions SetQueueTokens, SetJobs and SetModelF1 anew: what it leaves out is gone, or 0 for a job
-  // state. It must not call Text.
+  // The text exposition format, version 0.0.4. `before_scrape`, where there is one, is called first and sets anew what
+  // the functions from SetQueueTokens on set: a queue, a version or a trainer that it leaves out is gone, a job state
+  // 0. It must not call Text.
   virtual std::string Text() = 0;
   virtual void set_before_scrape(std::function<void(Metrics&)> before_scrape) = 0;
 };

@@ -36,8 +36,10 @@ Event EpochEvent() {
   epoch.scores.micro = {.label = "", .precision = 0.5, .recall = 0.25, .f1 = 0.375};
   epoch.scores.labels = {{.label = "ORG", .precision = 1, .recall = 0.5, .f1 = 0.75}};
   epoch.scores.accuracy = 0.875;
-  return {2, 0, epoch};
+  return {2, 1700000002500, epoch};
 }
+
+Event StateEvent(const std::string& state) { return {3, 1700000003000, StateChanged{state, "", ""}}; }
 
 class MetricsTest : public ::testing::Test {
  protected:
@@ -49,8 +51,17 @@ class MetricsTest : public ::testing::Test {
     metrics_->OnJobEvent("j", ProgressEvent(1000));
     metrics_->OnJobEvent("j", EpochEvent());
     metrics_->SetQueueTokens(kFirst, 42);
-    metrics_->SetModelF1(kFirst, 0.875);
+    metrics_->SetModelVersion(kFirst, 0.875, 1700000000);
     metrics_->SetJobs("RUNNING", 1);
+    metrics_->SetTrainer("j", {.resident_bytes = 4096, .cpu_seconds = 1.5});
+    metrics_->SetProcess({.resident_bytes = 8192,
+                          .virtual_bytes = 16384,
+                          .cpu_seconds = 2.5,
+                          .open_files = 7,
+                          .max_open_files = 1024,
+                          .start_unix_seconds = 1700000001});
+    metrics_->SetDataFilesystem(1 << 20, 1 << 10);
+    metrics_->SetLimits(262144, 2048);
   }
 
   std::unique_ptr<Metrics> metrics_ = Metrics::Create();
@@ -73,6 +84,21 @@ TEST_F(MetricsTest, CountsWhatItIsTold) {
         std::string("fintag_entity_confidence_count{model=\"fin\",version=\"1\"} 3\n"),
         std::string("fintag_queue_tokens{model=\"fin\",version=\"1\"} 42\n"),
         std::string("fintag_model_f1{model=\"fin\",version=\"1\"} 0.875\n"),
+        std::string("fintag_model_created_timestamp_seconds{model=\"fin\",version=\"1\"} 1700000000\n"),
+        std::string("fintag_max_queue_tokens 262144\n"),
+        std::string("fintag_max_batch_tokens 2048\n"),
+        std::string("fintag_data_filesystem_size_bytes 1048576\n"),
+        std::string("fintag_data_filesystem_avail_bytes 1024\n"),
+        std::string("fintag_trainer_resident_memory_bytes{job=\"j\"} 4096\n"),
+        std::string("fintag_trainer_cpu_seconds_total{job=\"j\"} 1.5\n"),
+        std::string("process_resident_memory_bytes 8192\n"),
+        std::string("process_virtual_memory_bytes 16384\n"),
+        std::string("process_cpu_seconds_total 2.5\n"),
+        std::string("process_open_fds 7\n"),
+        std::string("process_max_fds 1024\n"),
+        std::string("process_start_time_seconds 1700000001\n"),
+        std::string("fintag_training_last_event_timestamp_seconds{job=\"j\"} 1700000002.5\n"),
+        std::string("fintag_jobs_ended_total{state=\"FAILED\"} 0\n"),
         std::string("fintag_jobs{state=\"RUNNING\"} 1\n"),
         std::string("fintag_jobs{state=\"FAILED\"} 0\n"),
         std::string("fintag_training_epoch{job=\"j\"} 2\n"),
@@ -104,6 +130,34 @@ TEST_F(MetricsTest, ForgottenJobLeavesNothing) {
   EXPECT_THAT(metrics_->Text(), HasSubstr("fintag_training_tokens_total{job=\"j\"} 7\n"));
 }
 
+TEST_F(MetricsTest, OnlyAJobThatWorksHasALastEvent) {
+  const std::string name = "fintag_training_last_event_timestamp_seconds{job=\"j\"}";
+  metrics_->OnJobEvent("j", StateEvent("QUEUED"));
+  EXPECT_THAT(metrics_->Text(), Not(HasSubstr(name)));
+  metrics_->OnJobEvent("j", StateEvent("VALIDATING"));
+  EXPECT_THAT(metrics_->Text(), HasSubstr(name + " 1700000003\n"));
+  metrics_->OnJobEvent("j", EpochEvent());
+  EXPECT_THAT(metrics_->Text(), HasSubstr(name + " 1700000002.5\n"));
+  metrics_->OnJobEvent("j", StateEvent("SUCCEEDED"));
+  EXPECT_THAT(metrics_->Text(), Not(HasSubstr(name)));
+  EXPECT_THAT(metrics_->Text(), HasSubstr("fintag_training_f1{job=\"j\",type=\"micro\"} 0.375\n"));
+}
+
+TEST_F(MetricsTest, EndedJobsAreCountedAndTheEarliestLoseTheirSeries) {
+  for (int i = 0; i < 60; ++i) {
+    metrics_->OnJobEvent(std::to_string(i), EpochEvent());
+    metrics_->OnJobEvent(std::to_string(i), StateEvent(i % 3 == 0 ? "FAILED" : "SUCCEEDED"));
+  }
+  metrics_->OnJobEvent("running", EpochEvent());
+  const std::string text = metrics_->Text();
+  EXPECT_THAT(text, HasSubstr("fintag_jobs_ended_total{state=\"FAILED\"} 20\n"));
+  EXPECT_THAT(text, HasSubstr("fintag_jobs_ended_total{state=\"SUCCEEDED\"} 40\n"));
+  EXPECT_THAT(text, HasSubstr("fintag_jobs_ended_total{state=\"CANCELLED\"} 0\n"));
+  EXPECT_THAT(text, Not(HasSubstr("job=\"9\"")));
+  EXPECT_THAT(text, HasSubstr("fintag_training_loss{job=\"10\"}"));
+  EXPECT_THAT(text, HasSubstr("fintag_training_loss{job=\"running\"}"));
+}
+
 TEST_F(MetricsTest, ForgottenVersionLeavesItsSisters) {
   TellEverything();
   metrics_->OnBatch(kSecond, 8, 0.01, {});
@@ -121,16 +175,21 @@ TEST_F(MetricsTest, GaugesThatTheScrapeLeavesOutAreGone) {
   metrics_->set_before_scrape([&](Metrics& metrics) {
     if (!loaded) return;
     metrics.SetQueueTokens(kFirst, 10);
-    metrics.SetModelF1(kFirst, 0.5);
+    metrics.SetModelVersion(kFirst, 0.5, 1);
+    metrics.SetTrainer("j", {.resident_bytes = 1, .cpu_seconds = 2});
     metrics.SetJobs("QUEUED", 3);
   });
   EXPECT_THAT(metrics_->Text(), HasSubstr("fintag_queue_tokens{model=\"fin\",version=\"1\"} 10\n"));
   EXPECT_THAT(metrics_->Text(), HasSubstr("fintag_jobs{state=\"QUEUED\"} 3\n"));
+  // Told as a total at each scrape, never added up.
+  EXPECT_THAT(metrics_->Text(), HasSubstr("fintag_trainer_cpu_seconds_total{job=\"j\"} 2\n"));
   metrics_->OnBatch(kFirst, 8, 0.01, {});
   loaded = false;
   const std::string text = metrics_->Text();
   EXPECT_THAT(text, Not(HasSubstr("fintag_queue_tokens{")));
   EXPECT_THAT(text, Not(HasSubstr("fintag_model_f1{")));
+  EXPECT_THAT(text, Not(HasSubstr("fintag_model_created_timestamp_seconds{")));
+  EXPECT_THAT(text, Not(HasSubstr("fintag_trainer_resident_memory_bytes{")));
   EXPECT_THAT(text, HasSubstr("fintag_jobs{state=\"QUEUED\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("fintag_batch_tokens_count{model=\"fin\",version=\"1\"} 1\n"));
 }
@@ -167,7 +226,7 @@ TEST_F(MetricsTest, PageNamesEveryFamily) {
   std::vector<std::string> documented;
   std::ifstream page(FINTAG_TEST_DATA "/../../server/telemetry/METRICS.md");
   for (std::string line; std::getline(page, line);) {
-    if (line.rfind("| `fintag_", 0) != 0) continue;
+    if (line.rfind("| `fintag_", 0) != 0 && line.rfind("| `process_", 0) != 0) continue;
     const size_t second = line.find('|', 1);
     documented.push_back(line.substr(0, line.find('|', second + 1) + 1));
   }
