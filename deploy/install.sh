@@ -144,3 +144,4 @@ python_environment venv tests/parity/requirements.txt
 python_environment page-venv tests/e2e/page/requirements.txt
 python_environment manifests-venv tests/deploy/manifests/requirements.txt
 python_environment python-venv tests/client/python/requirements.txt
+python_environment observability-venv tests/deploy/observability/requirements.txt
