@@ -38,7 +38,7 @@ packages=(g++ cmake ninja-build ccache pkg-config ca-certificates curl unzip pyt
   libgrpc++-dev libgrpc-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libabsl-dev libc-ares-dev libre2-dev
   zlib1g-dev prometheus-cpp-dev libcpp-httplib-dev libsqlite3-dev nlohmann-json3-dev libcli11-dev libssl-dev
   libcurl4-openssl-dev libgoogle-perftools-dev libgtest-dev libgmock-dev libbenchmark-dev)
-[ $with_tests = no ] || packages+=(clang-format clang-tidy prometheus npm chromium)
+[ $with_tests = no ] || packages+=(clang-format clang-tidy prometheus npm chromium grpc-proto libgrpc-java libnetty-java libprotobuf-java protobuf-compiler-grpc-java-plugin)
 [ $only_list = no ] || { printf '%s\n' "${packages[@]}"; exit; }
 
 missing=()
@@ -126,8 +126,8 @@ if [ ! -x "$deps/buf-$buf_version/package/bin/buf" ]; then
   rm -rf "$work"
 fi
 
-# python_environment FOLDER REQUIREMENTS: a virtual environment $deps/FOLDER with what the file lists, made anew when the
-# file changes.
+# python_environment FOLDER REQUIREMENTS [OPTION...]: a virtual environment $deps/FOLDER with what the file lists, made anew
+# when the file changes; OPTIONs are pip's.
 python_environment() {
   local folder=$deps/$1 requirements=$2
   local stamp; stamp=$folder/$(sha256sum "$requirements" | cut -c1-16)
@@ -135,7 +135,7 @@ python_environment() {
   echo "installing $requirements"
   rm -rf "$folder"
   python3 -m venv "$folder"
-  "$folder/bin/pip" install -q --disable-pip-version-check -r "$requirements" 2> >(grep -v '^WARNING' >&2)
+  "$folder/bin/pip" install -q --disable-pip-version-check "${@:3}" -r "$requirements" 2> >(grep -v '^WARNING' >&2)
   touch "$stamp"
 }
 
@@ -145,3 +145,4 @@ python_environment page-venv tests/e2e/page/requirements.txt
 python_environment manifests-venv tests/deploy/manifests/requirements.txt
 python_environment python-venv tests/client/python/requirements.txt
 python_environment observability-venv tests/deploy/observability/requirements.txt
+python_environment protocol-venv tests/e2e/protocol/requirements.txt --no-deps

@@ -8,6 +8,7 @@
 
 #include "core/text/strings.h"
 #include "server/api/dataset_service.h"
+#include "server/api/inference_service.h"
 #include "server/api/model_service.h"
 #include "server/api/tagging_service.h"
 #include "server/api/training_service.h"
@@ -110,8 +111,10 @@ class RunningService final : public Service {
     training_service_ =
         std::make_unique<TrainingService>(environment, *store_, *queue_, *datasets_, *models_, options.max_watchers);
     tagging_service_ = std::make_unique<TaggingService>(environment, *loaded_, options.tagging);
-    absl::StatusOr<std::unique_ptr<ApiServer>> api = ApiServer::Start(
-        options.api, {dataset_service_.get(), model_service_.get(), training_service_.get(), tagging_service_.get()});
+    inference_service_ = std::make_unique<InferenceService>(environment, *models_, *loaded_, options.tagging);
+    absl::StatusOr<std::unique_ptr<ApiServer>> api =
+        ApiServer::Start(options.api, {dataset_service_.get(), model_service_.get(), training_service_.get(),
+                                       tagging_service_.get(), inference_service_.get()});
     if (!api.ok()) return api.status();
     api_ = *std::move(api);
 
@@ -156,6 +159,7 @@ class RunningService final : public Service {
   std::unique_ptr<ModelService> model_service_;
   std::unique_ptr<TrainingService> training_service_;
   std::unique_ptr<TaggingService> tagging_service_;
+  std::unique_ptr<InferenceService> inference_service_;
   std::unique_ptr<ApiServer> api_;
   std::unique_ptr<StatusPage> page_;
 };

@@ -7,6 +7,7 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
+#include <inference/service.grpc.pb.h>
 
 #include "core/text/strings.h"
 
@@ -16,7 +17,8 @@ namespace {
 // gRPC's health service knows the server as a whole (""); checkers may ask for a service by its name.
 constexpr const char* kServices[] = {
     fintag::v1::DatasetService::service_full_name(), fintag::v1::ModelService::service_full_name(),
-    fintag::v1::TaggingService::service_full_name(), fintag::v1::TrainingService::service_full_name()};
+    fintag::v1::TaggingService::service_full_name(), fintag::v1::TrainingService::service_full_name(),
+    inference::GRPCInferenceService::service_full_name()};
 
 }  // namespace
 

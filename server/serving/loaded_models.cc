@@ -62,13 +62,32 @@ class Models final : public LoadedModels {
   }
 
   void Forget(const std::string& name) override {
+    const auto is_of_name = [&](const auto& entry) {
+      return entry.first == name || entry.first.rfind(name + "/versions/", 0) == 0;
+    };
     std::vector<std::shared_ptr<Slot>> dropped;
     absl::MutexLock lock(&mutex_);
-    for (auto place = slots_.begin(); place != slots_.end();) {
-      const bool hit = place->first == name || place->first.rfind(name + "/versions/", 0) == 0;
-      if (hit) dropped.push_back(place->second);
-      place = hit ? slots_.erase(place) : std::next(place);
+    for (const auto& entry : slots_) {
+      if (is_of_name(entry)) dropped.push_back(entry.second);
     }
+    std::erase_if(slots_, is_of_name);
+    std::erase_if(not_ready_, is_of_name);
+  }
+
+  void Unload(const std::string& version_name) override {
+    std::shared_ptr<Slot> dropped;
+    absl::MutexLock lock(&mutex_);
+    if (const auto place = slots_.find(version_name); place != slots_.end()) {
+      dropped = place->second;
+      slots_.erase(place);
+    }
+    not_ready_[version_name] = absl::UnavailableError("it was unloaded: the next request loads it again");
+  }
+
+  absl::Status Readiness(const std::string& version_name) const override {
+    absl::MutexLock lock(&mutex_);
+    const auto reason = not_ready_.find(version_name);
+    return reason == not_ready_.end() ? absl::OkStatus() : reason->second;
   }
 
   std::vector<std::shared_ptr<const LoadedModel>> Snapshot() const override {
@@ -97,10 +116,14 @@ class Models final : public LoadedModels {
     absl::MutexLock lock(&mutex_);
     slot->ready = true;
     slot->status = model.status();
+    const auto place = slots_.find(slot->version.name());
+    const bool current = place != slots_.end() && place->second == slot;  // not forgotten or unloaded meanwhile
     if (model.ok()) {
       slot->model = *model;
+      if (current) not_ready_.erase(slot->version.name());
       DropUnused(*slot, dropped);
-    } else if (const auto place = slots_.find(slot->version.name()); place != slots_.end() && place->second == slot) {
+    } else if (current) {
+      not_ready_[slot->version.name()] = model.status();
       slots_.erase(place);  // the next request tries again
     }
     return model;
@@ -113,11 +136,14 @@ class Models final : public LoadedModels {
       if (!tagger.ok()) return tagger.status();
       auto model = std::make_shared<LoadedModel>();
       model->version = version;
+      model->statistics = VersionStatistics::Create();
       // Not by `this`: a handle may outlive it.
-      model->scheduler = TagScheduler::Start(std::move(*tagger), options_.scheduler,
-                                             [on_batch = on_batch_, version](const BatchReport& report) {
-                                               if (on_batch) on_batch(version, report);
-                                             });
+      model->scheduler = TagScheduler::Start(
+          std::move(*tagger), options_.scheduler,
+          [on_batch = on_batch_, statistics = model->statistics, version](const BatchReport& report) {
+            statistics->OnBatch(report);
+            if (on_batch) on_batch(version, report);
+          });
       return model;
     } catch (const std::exception& error) {
       return absl::ResourceExhaustedError(StrCat("cannot load ", version.name(), ": ", error.what()));
@@ -146,6 +172,7 @@ class Models final : public LoadedModels {
   const TaggerLoader load_;
   mutable absl::Mutex mutex_;
   std::map<std::string, std::shared_ptr<Slot>> slots_ ABSL_GUARDED_BY(mutex_);  // by version name
+  std::map<std::string, absl::Status> not_ready_ ABSL_GUARDED_BY(mutex_);       // alike; why
   int64_t uses_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

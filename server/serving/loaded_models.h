@@ -12,11 +12,13 @@
 #include "absl/status/statusor.h"
 #include "server/models/model_registry.h"
 #include "server/serving/tag_scheduler.h"
+#include "server/serving/version_statistics.h"
 
 namespace fintag::server {
 
 struct LoadedModel {
   ModelVersion version;
+  std::shared_ptr<VersionStatistics> statistics;  // shared with the scheduler's thread
   std::unique_ptr<TagScheduler> scheduler;
 };
 
@@ -45,6 +47,11 @@ class LoadedModels {
   virtual bool IsLoaded(const std::string& version_name) const = 0;
   // Forgets a model ("models/{id}") or version after it was deleted; running requests keep it until they end.
   virtual void Forget(const std::string& name) = 0;
+  // Drops a version that stays in the registry; running requests keep it until they end, the next Get loads it again.
+  virtual void Unload(const std::string& version_name) = 0;
+  // OK unless Unload or a load that failed was the last that happened to the version: then UNAVAILABLE, or the load's
+  // error. A version that no one asked for yet is OK.
+  virtual absl::Status Readiness(const std::string& version_name) const = 0;
   virtual std::vector<std::shared_ptr<const LoadedModel>> Snapshot() const = 0;
 };
 

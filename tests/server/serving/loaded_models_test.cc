@@ -233,5 +233,41 @@ TEST_F(LoadedModelsTest, VersionDeletedWhileItLoadsIsNotKept) {
   EXPECT_TRUE(models_->Snapshot().empty());
 }
 
+TEST_F(LoadedModelsTest, UnloadedVersionIsNotReadyUntilItIsAskedForAgain) {
+  EXPECT_TRUE(models_->Readiness("models/a/versions/1").ok());
+  auto held = models_->Get("models/a").value();
+  models_->Unload("models/a/versions/1");
+  EXPECT_FALSE(models_->IsLoaded("models/a/versions/1"));
+  EXPECT_TRUE(absl::IsUnavailable(models_->Readiness("models/a/versions/1")));
+  EXPECT_TRUE(models_->Readiness("models/b/versions/1").ok());
+  EXPECT_TRUE(Use(*held).ok());
+  EXPECT_NE(models_->Get("models/a").value(), held);
+  EXPECT_TRUE(models_->Readiness("models/a/versions/1").ok());
+  EXPECT_EQ(loads_, 2);
+}
+
+TEST_F(LoadedModelsTest, FailedLoadIsTheReasonWhyAVersionIsNotReady) {
+  registry_.Put("a", 1, "broken");
+  EXPECT_FALSE(models_->Get("models/a").ok());
+  EXPECT_EQ(models_->Readiness("models/a/versions/1"), absl::DataLossError("a tensor is cut"));
+  registry_.Put("a", 1, "mended");
+  EXPECT_TRUE(models_->Get("models/a").ok());
+  EXPECT_TRUE(models_->Readiness("models/a/versions/1").ok());
+  models_->Unload("models/a/versions/1");
+  models_->Forget("models/a");
+  EXPECT_TRUE(models_->Readiness("models/a/versions/1").ok());
+}
+
+TEST_F(LoadedModelsTest, EachLoadCountsItsOwnBatches) {
+  auto first = models_->Get("models/a").value();
+  EXPECT_TRUE(Use(*first).ok());
+  EXPECT_TRUE(Use(*first).ok());
+  EXPECT_EQ(first->statistics->figures().forward.count, 2);
+  EXPECT_EQ(first->statistics->figures().queue.count, 2);
+  models_->Unload("models/a/versions/1");
+  auto second = models_->Get("models/a").value();
+  EXPECT_EQ(second->statistics->figures().forward.count, 0);
+}
+
 }  // namespace
 }  // namespace fintag::server
