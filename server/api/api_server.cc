@@ -4,6 +4,8 @@
 #include <fintag/v1/model.grpc.pb.h>
 #include <fintag/v1/tagging.grpc.pb.h>
 #include <fintag/v1/training.grpc.pb.h>
+#include <google/protobuf/message.h>
+#include <grpc/health/v1/health.pb.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
@@ -26,6 +28,8 @@ absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const ApiServerOptio
                                                             const std::vector<grpc::Service*>& services) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  // gRPC's health service knows its messages by hand; reflection tells of it only where their descriptors are linked.
+  google::protobuf::LinkMessageReflection<grpc::health::v1::HealthCheckRequest>();
   std::unique_ptr<ApiServer> api(new ApiServer());
   grpc::ServerBuilder builder;
   builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &api->port_);
