@@ -45,7 +45,7 @@ def test_calls_by_reflection(served):  # noqa: F811
     inferred = answer(served, "inference.GRPCInferenceService/ModelInfer", {
         "model_name": "sec", "inputs": [{"name": "TEXT", "datatype": "BYTES", "shape": [1]}],
         "raw_input_contents": [raw]})
-    assert json.loads(base64.b64decode(inferred["rawOutputContents"][0])[4:]) == expected, inferred
+    assert json.loads(base64.b64decode(inferred["raw_output_contents"][0])[4:]) == expected
     assert answer(served, "inference.GRPCInferenceService/ServerReady", {}) == {"ready": True}
 
 
