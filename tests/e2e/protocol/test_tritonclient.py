@@ -4,6 +4,7 @@ import json
 import queue
 import threading
 
+import grpc
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
@@ -227,6 +228,24 @@ def test_models_are_loaded_and_unloaded_by_name(served, client):  # noqa: F811
     refused(lambda: client.unload_model("nothing"), "NOT_FOUND")
     refused(lambda: client.load_model("base"), "FAILED_PRECONDITION")
     assert "parameters: has config" in refused(lambda: client.load_model("sec", config="{}"))
+
+
+def test_one_version_is_loaded_and_unloaded_by_a_parameter(served, client):  # noqa: F811
+    stub = service_pb2_grpc.GRPCInferenceServiceStub(served.channel)
+
+    def change(method, name, **value):
+        getattr(stub, f"RepositoryModel{method}")(getattr(service_pb2, f"RepositoryModel{method}Request")(
+            model_name=name, parameters={"version": service_pb2.ModelRepositoryParameter(**value)}), timeout=60)
+    change("Unload", "sec", string_param="1")
+    assert not client.is_model_ready("sec")
+    change("Load", "sec", int64_param=1)
+    assert client.is_model_ready("sec", "1")
+    for wrong, code in ((dict(int64_param=7), grpc.StatusCode.NOT_FOUND),
+                        (dict(string_param="newest"), grpc.StatusCode.INVALID_ARGUMENT)):
+        for method in ("Load", "Unload"):
+            with pytest.raises(grpc.RpcError) as error:
+                change(method, "sec", **wrong)
+            assert error.value.code() == code
 
 
 def served_version(server):
