@@ -56,7 +56,7 @@ if [ $build = yes ]; then
   else
     for folder in "${folders[@]}"; do options+=(-v "$folder:$folder:ro"); done
     # Docker's format has a place for the health check, OCI's has not.
-    "$engine" build --format docker --layers "${options[@]}" .
+    "$engine" build --format docker --layers --network host "${options[@]}" .
   fi
   echo "built $tag"
 fi
