@@ -47,7 +47,9 @@ if [ $build = yes ]; then
   options=(--build-arg "TORCH=$torch" --build-arg "VERSION=$version" -t "$tag" -f Dockerfile)
   revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
   [ -z "$(git status --porcelain 2>/dev/null)" ] || revision=$revision-dirty
-  options+=(--build-arg "REVISION=$revision")
+  # Labels of their own too: buildah takes a cached LABEL whose build arguments have changed since.
+  options+=(--build-arg "REVISION=$revision" --label "org.opencontainers.image.version=$version"
+    --label "org.opencontainers.image.revision=$revision")
   for secret in "$settings"/*; do options+=(--secret "id=$(basename "$secret"),src=$secret"); done
   if [ "$engine" = docker ]; then
     [ ${#folders[@]} = 0 ] || echo "pip here uses ${folders[*]}, which docker's build cannot see" >&2

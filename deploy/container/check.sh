@@ -34,6 +34,7 @@ remove_all() {
 trap remove_all EXIT
 
 fail() { echo "$*" >&2; exit 1; }
+label() { "$runtime" image inspect --format "{{index .Config.Labels \"org.opencontainers.image.$1\"}}" "$image"; }
 inside() { "$runtime" exec $container "$@"; }
 port_of() { "$runtime" port $container "$1" | sed -n '1s/.*://p'; }
 
@@ -80,6 +81,8 @@ snapshot() {
 }
 
 start
+[ "$(inside fintag --version)" = "fintag $(label version)" ] || fail "the image is labelled $(label version)"
+[ -n "$(label revision)" ] || fail "the image has no revision"
 [ "$(inside id -u)" = 10001 ] || fail "it runs as user $(inside id -u)"
 ! inside sh -c 'touch /opt/fintag/x' 2>/dev/null || fail "its root can be written"
 for program in gcc g++ cc python3 pip cmake; do
