@@ -11,7 +11,8 @@ from ._port import Backoff, Port, call, log
 from ._registry import pages
 from ._resources import optional_time
 from ._scores import flat
-from ._training import Epoch, Event, JobState, Progress, StateChanged, TrainingFailed, TrainingOptions, job_spec
+from ._training import (
+    Epoch, Event, JobState, Progress, StateChanged, TrainingFailed, TrainingOptions, job_spec, options_of)
 from .errors import DeadlineExceeded, FintagError, JobCancelled, JobFailed, ResourceExhausted, Unavailable
 from .v1 import training_pb2 as pb
 
@@ -102,14 +103,8 @@ class JobView:
 
     @property
     def options(self) -> TrainingOptions:
-        """Those that were given."""
-        given: Any = {field.name: value for field, value in self._message.spec.options.ListFields()}
-        for name, enumeration, prefix in (("schedule", pb.Schedule, "SCHEDULE_"),
-                                          ("keep", pb.KeepCheckpoint, "KEEP_CHECKPOINT_")):
-            if name in given:
-                given[name] = enumeration.Name(given[name])[len(prefix):].lower()
-        options: TrainingOptions = given
-        return options
+        """As the server took them, with its defaults."""
+        return options_of(self._message.spec)
 
     @property
     def create_time(self) -> Optional[datetime]:

@@ -64,6 +64,16 @@ def _number(name: str, value: Any) -> int:
     return int(names[value])
 
 
+def options_of(spec: pb.JobSpec) -> TrainingOptions:
+    """Those that the job has."""
+    given: Any = {field.name: value for field, value in spec.options.ListFields()}
+    for name, (enumeration, prefix) in _ENUMS.items():
+        if name in given:
+            given[name] = enumeration.Name(given[name])[len(prefix):].lower()
+    options: TrainingOptions = given
+    return options
+
+
 class JobState(str, enum.Enum):
     QUEUED = "QUEUED"
     VALIDATING = "VALIDATING"  # the trainer reads base and dataset
