@@ -76,6 +76,10 @@ def client(served):
     import fintag
     with fintag.Client(served.address, timeout=30 * PATIENCE) as connected:
         yield connected
+        # A job that a failed test left would hold up those of the others.
+        for job in connected.jobs.list():
+            if not job.state.final:
+                job.cancel()
 
 
 @pytest.fixture

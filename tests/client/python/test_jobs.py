@@ -159,8 +159,11 @@ def test_without_tqdm_there_is_no_bar(client, monkeypatch):
 def test_ctrl_c_ends_the_watch_and_not_the_job(served, client, tmp_path):
     job = client.train(dataset="small", base="base", model="interrupted", epochs=1000, threads=1)
     script = tmp_path / "watch.py"
-    script.write_text(f"import fintag\nfor epoch in fintag.Client('{served.address}').jobs.get('{job.id}').watch():\n"
-                      "    print(epoch, flush=True)\n", encoding="utf-8")
+    # Who starts programs in the background may have made them deaf to the signal.
+    deaf = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    script.write_text(f"{deaf}import fintag\nclient = fintag.Client('{served.address}')\n"
+                      f"for epoch in client.jobs.get('{job.id}').watch():\n    print(epoch, flush=True)\n",
+                      encoding="utf-8")
     with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         assert "Epoch 1" in run.stdout.readline()
         run.send_signal(signal.SIGINT)
