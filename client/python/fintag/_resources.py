@@ -33,7 +33,8 @@ class DatasetPart:
     @classmethod
     def of(cls, part: dataset_pb2.DatasetPart) -> DatasetPart:
         return cls(part.file_name, part.sha256, part.size_bytes, part.sentences, part.words, part.documents,
-                   part.scheme, part.entities, dict(sorted(part.entities_by_label.items())), part.longest_sentence_words)
+                   part.scheme, part.entities, dict(sorted(part.entities_by_label.items())),
+                   part.longest_sentence_words)
 
 
 @dataclass(frozen=True)
