@@ -1,8 +1,8 @@
 """Scores of taggings, as seqeval has them."""
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any, Optional, Tuple, Type, TypeVar
+from dataclasses import dataclass, field, fields
+from typing import Any, Dict, Optional, Tuple, Type, TypeVar
 
 from .v1 import scores_pb2
 
@@ -11,7 +11,7 @@ Flat = TypeVar("Flat")
 
 def flat(kind: Type[Flat], message: Any) -> Flat:
     """A dataclass whose fields are plain ones of the message, by the same names."""
-    return kind(**{field.name: getattr(message, field.name) for field in fields(kind)})  # type: ignore[arg-type]
+    return kind(**{part.name: getattr(message, part.name) for part in fields(kind)})  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,15 @@ class Scores:
     labels: Tuple[EntityScores, ...]
     accuracy: float
     words: int
+    # Words by gold and predicted label, "O" outside of entities. Empty where it isn't kept: of a job that is asked for
+    # again, for all epochs but the best and the latest; so it does not count in comparisons.
+    confusion: Dict[str, Dict[str, int]] = field(compare=False, repr=False, default_factory=dict)
 
     @classmethod
     def of(cls, message: scores_pb2.Scores) -> Scores:
         return cls(flat(EntityScores, message.micro), flat(EntityScores, message.macro),
-                   tuple(flat(EntityScores, label) for label in message.labels), message.accuracy, message.words)
+                   tuple(flat(EntityScores, label) for label in message.labels), message.accuracy, message.words,
+                   {row.label: dict(sorted(row.predicted.items())) for row in message.confusion})
 
     def to_pandas(self) -> Any:
         """One row a label, then the averages."""

@@ -22,6 +22,10 @@ def test_epochs_come_with_their_scores(served, client):
     scores = served.epochs[-1].scores.to_pandas()
     assert {"ORG", "PER", "LOC", "micro average"} <= set(scores.index)
     assert scores.loc["micro average", "f1"] == served.epochs[-1].f1
+    confusion = served.epochs[-1].scores.confusion
+    assert set(confusion) <= {"O", "ORG", "PER", "LOC", "MISC"} and confusion["ORG"]["ORG"] > 0
+    assert sum(sum(row.values()) for row in confusion.values()) == served.epochs[-1].scores.words
+    assert again.epochs[-1].scores.confusion == confusion
 
 
 def test_what_the_server_keeps(client):
