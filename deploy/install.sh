@@ -146,3 +146,19 @@ python_environment manifests-venv tests/deploy/manifests/requirements.txt
 python_environment python-venv tests/client/python/requirements.txt
 python_environment observability-venv tests/deploy/observability/requirements.txt
 python_environment protocol-venv tests/e2e/protocol/requirements.txt --no-deps
+
+# node_environment FOLDER PACKAGE_JSON: $deps/FOLDER/node_modules with what the file lists, made anew when the file changes.
+node_environment() {
+  local folder=$deps/$1 package=$2
+  local stamp; stamp=$folder/$(sha256sum "$package" | cut -c1-16)
+  [ ! -e "$stamp" ] || return 0
+  echo "installing $package"
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  cp "$package" "$folder"
+  npm install --prefix "$folder" --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel=error >/dev/null
+  touch "$stamp"
+}
+
+# What writes and runs a TypeScript client of the contract.
+node_environment typescript tests/e2e/protocol/typescript/package.json
