@@ -21,6 +21,8 @@ COPY proto proto
 COPY core core
 COPY server server
 COPY client client
+# Part of ccache's keys, as it is in most shells: a cache may come from outside.
+ENV LANG=C.UTF-8
 RUN --mount=type=cache,target=/root/.cache/ccache \
     cmake --preset release -DFINTAG_TESTS=OFF && \
     cmake --build --preset release --target fintagd fintag-train fintag
