@@ -13,8 +13,6 @@ namespace {
 // Of one model: enough for a year of retraining every other week, and a bound on the series.
 constexpr size_t kVersionsShown = 25;
 
-VersionLabels LabelsOf(const ModelVersion& version) { return {version.model, std::to_string(version.version)}; }
-
 void SetJobGauges(Metrics& metrics, const GaugeSources& sources) {
   if (auto counts = sources.store.CountByState(); counts.ok()) {
     for (const auto& [state, count] : *counts) metrics.SetJobs(std::string(JobStateName(state)), count);
@@ -51,6 +49,8 @@ void SetModelGauges(Metrics& metrics, const GaugeSources& sources) {
 }
 
 }  // namespace
+
+VersionLabels LabelsOf(const ModelVersion& version) { return {version.model, std::to_string(version.version)}; }
 
 void SetGauges(Metrics& metrics, const GaugeSources& sources) {
   SetJobGauges(metrics, sources);

@@ -18,6 +18,9 @@ struct GaugeSources {
   const LoadedModels& loaded;
 };
 
+// The labels of a version's series.
+VersionLabels LabelsOf(const ModelVersion& version);
+
 // For Metrics::set_before_scrape. A source that cannot be read leaves its gauges out of this scrape.
 void SetGauges(Metrics& metrics, const GaugeSources& sources);
 

@@ -44,8 +44,6 @@ class FolderLock {
   int descriptor_ = -1;
 };
 
-VersionLabels LabelsOf(const ModelVersion& version) { return {version.model, std::to_string(version.version)}; }
-
 class RunningService final : public Service {
  public:
   explicit RunningService(const Logger& logger) : logger_(logger), metrics_(Metrics::Create()) {}
