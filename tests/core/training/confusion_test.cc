@@ -5,10 +5,10 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "core/training/scores.h"
 #include "core/training/training_json.h"
+#include "tests/core/training/golden_taggings.h"
 
 namespace fintag {
 namespace {
@@ -16,16 +16,6 @@ namespace {
 using nlohmann::json;
 using testing::ElementsAre;
 using testing::Pair;
-
-std::vector<TagSequence> Tagging(const json& sentences) {
-  std::vector<TagSequence> tagging;
-  for (const json& sentence : sentences) {
-    std::istringstream words(sentence.get<std::string>());
-    TagSequence& tags = tagging.emplace_back();
-    for (std::string tag; words >> tag;) tags.push_back(tag);
-  }
-  return tagging;
-}
 
 std::vector<json> Lines(const std::string& name) {
   std::ifstream file(std::string(FINTAG_TEST_DATA "/golden/") + name);

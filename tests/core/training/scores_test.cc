@@ -5,7 +5,8 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
+
+#include "tests/core/training/golden_taggings.h"
 
 namespace fintag {
 namespace {
@@ -13,16 +14,6 @@ namespace {
 using nlohmann::json;
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-std::vector<TagSequence> Tagging(const json& sentences) {
-  std::vector<TagSequence> tagging;
-  for (const json& sentence : sentences) {
-    std::istringstream words(sentence.get<std::string>());
-    TagSequence& tags = tagging.emplace_back();
-    for (std::string tag; words >> tag;) tags.push_back(tag);
-  }
-  return tagging;
-}
 
 // [precision, recall, F1, support], written with twelve digits.
 void ExpectRow(const EntityScores& scores, const json& row) {
