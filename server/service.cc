@@ -64,6 +64,7 @@ class RunningService final : public Service {
   void Stop() override {
     if (stopping_.exchange(true)) return;
     ready_ = false;
+    if (page_ != nullptr) page_->Stop(std::chrono::seconds(stop_seconds_));
     if (api_ != nullptr) api_->Stop(std::chrono::seconds(stop_seconds_));
     // The gauges' reader goes before what it reads.
     http_.reset();

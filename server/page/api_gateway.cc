@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "absl/cleanup/cleanup.h"
 #include "core/text/strings.h"
 
 namespace fintag::server {
@@ -50,28 +51,6 @@ int HttpStatus(absl::StatusCode code) {
   }
 }
 
-// One unary call of the API; `shorten` may take from the answer what the page has no use for.
-template <typename Stub, typename Request, typename Response>
-HttpResponse Call(
-    Stub& stub, grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*), const Request& request,
-    std::chrono::seconds time, void (*shorten)(Response&) = [](Response&) {}) {
-  grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + time);
-  Response message;
-  const grpc::Status status = (stub.*method)(&context, request, &message);
-  if (!status.ok()) {
-    return ErrorAnswer(absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message()));
-  }
-  shorten(message);
-  google::protobuf::util::JsonPrintOptions options;
-  options.always_print_primitive_fields = true;
-  HttpResponse response;
-  response.content_type = "application/json";
-  const auto printed = google::protobuf::util::MessageToJsonString(message, &response.body, options);
-  if (!printed.ok()) return ErrorAnswer(absl::InternalError(StrCat("the answer is no JSON: ", printed.ToString())));
-  return response;
-}
-
 // A list shows each job's best epoch and its latest.
 void ShortenJobs(fintag::v1::ListJobsResponse& list) {
   for (fintag::v1::Job& job : *list.mutable_jobs()) {
@@ -110,10 +89,50 @@ HttpResponse ErrorAnswer(const absl::Status& status) {
   return response;
 }
 
+// One unary call of the API; `shorten` may take from the answer what the page has no use for.
+template <typename Stub, typename Request, typename Response>
+HttpResponse ApiGateway::Call(Stub& stub, grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                              const Request& request, std::chrono::seconds time, void (*shorten)(Response&)) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + time);
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (stopped_) return ErrorAnswer(absl::UnavailableError("the server is stopping"));
+    under_way_.insert(&context);
+  }
+  const absl::Cleanup end = [&] {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    under_way_.erase(&context);
+    ended_.notify_all();
+  };
+  Response message;
+  const grpc::Status status = (stub.*method)(&context, request, &message);
+  if (!status.ok()) {
+    return ErrorAnswer(absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message()));
+  }
+  shorten(message);
+  google::protobuf::util::JsonPrintOptions options;
+  options.always_print_primitive_fields = true;
+  HttpResponse response;
+  response.content_type = "application/json";
+  const auto printed = google::protobuf::util::MessageToJsonString(message, &response.body, options);
+  if (!printed.ok()) return ErrorAnswer(absl::InternalError(StrCat("the answer is no JSON: ", printed.ToString())));
+  return response;
+}
+
 ApiGateway::ApiGateway(const std::shared_ptr<grpc::Channel>& api)
     : jobs_(fintag::v1::TrainingService::NewStub(api)),
       models_(fintag::v1::ModelService::NewStub(api)),
       tagging_(fintag::v1::TaggingService::NewStub(api)) {}
+
+void ApiGateway::Stop(std::chrono::seconds grace) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  stopped_ = true;
+  const auto none = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return under_way_.empty(); };
+  if (ended_.wait_for(lock, grace, none)) return;
+  for (grpc::ClientContext* context : under_way_) context->TryCancel();
+  ended_.wait(lock, none);
+}
 
 HttpResponse ApiGateway::ListJobs(const HttpRequest& request) {
   fintag::v1::ListJobsRequest call;

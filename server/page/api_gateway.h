@@ -7,10 +7,14 @@
 #include <fintag/v1/training.grpc.pb.h>
 #include <grpcpp/grpcpp.h>
 
+#include <chrono>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <string>
-#include <string_view>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "server/telemetry/http_endpoint.h"
 
@@ -23,6 +27,10 @@ class ApiGateway {
  public:
   explicit ApiGateway(const std::shared_ptr<grpc::Channel>& api);
 
+  // From now on every request gets UNAVAILABLE; those under way have until `grace` to end. Needed before the API's
+  // server goes: gRPC 1.51 crashes at a new call over the in-process channel of a server that is shut down.
+  void Stop(std::chrono::seconds grace);
+
   // GET. Each answers with a message in protobuf's JSON form, all fields written; 64-bit numbers are strings there.
   HttpResponse ListJobs(
       const HttpRequest& request);             // ?page_token=; ListJobsResponse, of epochs the best and the latest
@@ -34,6 +42,15 @@ class ApiGateway {
   HttpResponse Tag(const HttpRequest& request);
 
  private:
+  template <typename Stub, typename Request, typename Response>
+  HttpResponse Call(
+      Stub& stub, grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*), const Request& request,
+      std::chrono::seconds time, void (*shorten)(Response&) = [](Response&) {});
+
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  std::set<grpc::ClientContext*> under_way_ ABSL_GUARDED_BY(mutex_);
   const std::unique_ptr<fintag::v1::TrainingService::StubInterface> jobs_;
   const std::unique_ptr<fintag::v1::ModelService::StubInterface> models_;
   const std::unique_ptr<fintag::v1::TaggingService::StubInterface> tagging_;

@@ -3,6 +3,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,6 +23,9 @@ class StatusPage {
   StatusPage(const std::shared_ptr<grpc::Channel>& api, bool loopback) : gateway_(api), loopback_(loopback) {}
 
   HttpResponse Answer(const HttpRequest& request);
+
+  // Before the API's server stops (ApiGateway::Stop).
+  void Stop(std::chrono::seconds grace) { gateway_.Stop(grace); }
 
  private:
   HttpResponse Route(const HttpRequest& request);

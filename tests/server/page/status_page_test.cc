@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "server/page/page_file.h"
 
@@ -71,16 +73,18 @@ class FakeModels final : public fintag::v1::ModelService::Service {
 
 class FakeTagging final : public fintag::v1::TaggingService::Service {
  public:
-  grpc::Status Tag(grpc::ServerContext*, const fintag::v1::TagRequest* request,
+  grpc::Status Tag(grpc::ServerContext* context, const fintag::v1::TagRequest* request,
                    fintag::v1::TagResponse* response) override {
     ++calls;
+    while (hangs && !context->IsCancelled()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
     if (!status.ok()) return status;
     response->set_model_version(request->model() + "/versions/1");
     fintag::v1::Entity& entity = *response->add_results()->add_entities();
     entity.set_text(request->inputs(0).text());
     return grpc::Status::OK;
   }
-  int calls = 0;
+  std::atomic<int> calls = 0;
+  std::atomic<bool> hangs = false;
   grpc::Status status;
 };
 
@@ -274,12 +278,24 @@ TEST(IsLoopbackHost, KnowsLoopbacksNames) {
   }
 }
 
-TEST_F(StatusPageTest, AStoppedApiIsAnErrorOfItsOwn) {
+// The HTTP port outlives the API at the end of the server.
+TEST_F(StatusPageTest, OnceStoppedItAsksTheApiNothing) {
+  page_->Stop(std::chrono::seconds(1));
   server_->Shutdown(std::chrono::system_clock::now());
   const HttpResponse answer = Get("/api/jobs");
   EXPECT_EQ(answer.status, 503);
   EXPECT_EQ(ErrorCode(answer), "UNAVAILABLE");
   EXPECT_EQ(Get("/").status, 200);
+}
+
+TEST_F(StatusPageTest, StopEndsWhatIsUnderWay) {
+  tagging_.hangs = true;
+  std::thread caller([this] { EXPECT_EQ(PostJson(kTagRequest).status, 499); });
+  while (tagging_.calls == 0) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  const auto start = std::chrono::steady_clock::now();
+  page_->Stop(std::chrono::seconds(1));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+  caller.join();
 }
 
 }  // namespace
