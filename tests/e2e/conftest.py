@@ -164,6 +164,17 @@ def sentences(path, count):
     return ("\n\n".join(b.strip("\n") for b in blocks[:count]) + "\n").encode()
 
 
+def end_trainers(folder):
+    """Ends the trainers of dead servers below `folder`: they outlive their server by design, but not their test. One that
+    has only just been started has no pid file yet, so the processes themselves are asked."""
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if os.fsencode(f"{folder}/") in (process / "cmdline").read_bytes():
+                os.kill(int(process.name), signal.SIGKILL)
+        except (OSError, ValueError):
+            pass  # it has ended meanwhile
+
+
 @pytest.fixture
 def start_server(tmp_path):
     """Starts servers that end with the test."""
@@ -176,14 +187,7 @@ def start_server(tmp_path):
     for server in servers:
         if server.process.poll() is None:
             server.stop(signal.SIGKILL)
-    # Trainers outlive their server by design; none outlives its test.
-    for pid_file in tmp_path.glob("*/jobs/*/trainer.pid"):
-        try:
-            pid = int(pid_file.read_text().split()[0])
-            if b"fintag-train" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
-                os.killpg(pid, signal.SIGKILL)
-        except (OSError, ValueError, IndexError):
-            pass
+    end_trainers(tmp_path)
 
 
 @pytest.fixture
