@@ -17,8 +17,8 @@ import time
 import conftest
 
 conftest.load_servers()
-from e2e import BASE, CORPUS, ROOT, Server, sentences, wait_for  # noqa: E402  made importable just now
-from stage import Callers, PrometheusProcess, remove_trainers  # noqa: E402
+from e2e import BASE, CORPUS, ROOT, Server, end_trainers, sentences, wait_for  # noqa: E402  made importable just now
+from stage import Callers, PrometheusProcess  # noqa: E402
 
 INTERVAL = 2  # seconds between scrapes
 
@@ -93,7 +93,7 @@ def main():
         finally:
             server.stop()
             prometheus.stop()
-            remove_trainers(data)
+            end_trainers(data)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """A real Prometheus beside a real server, and callers who remember what they were answered."""
 import collections
-import pathlib
 import random
 import shutil
 import socket
@@ -117,10 +116,3 @@ def sentences_of(file):
     blocks = file.read_text(encoding="utf-8").split("\n\n")
     return [" ".join(line.split()[0] for line in block.strip().splitlines()) for block in blocks
             if block.strip() and "-DOCSTART-" not in block]
-
-
-def remove_trainers(data: pathlib.Path):
-    """Ends the trainers of a server's jobs: they outlive their server by design."""
-    for pid_file in data.glob("jobs/*/trainer.pid"):
-        subprocess.run(["kill", "-KILL", pid_file.read_text(encoding="utf-8").strip()], check=False,
-                       stderr=subprocess.DEVNULL)

@@ -8,9 +8,9 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from e2e import BASE, CORPUS, Server, sentences, state_of, wait_for
+from e2e import BASE, CORPUS, Server, end_trainers, sentences, state_of, wait_for
 from queries import Prometheus, read_dashboard
-from stage import INTERVAL, Callers, PrometheusProcess, remove_trainers
+from stage import INTERVAL, Callers, PrometheusProcess
 from test_dashboards import FILES, RULES
 
 TAG = 'method="fintag.v1.TaggingService/Tag"'
@@ -67,7 +67,7 @@ def played(tmp_path_factory):
     finally:
         server.stop()
         prometheus.stop()
-        remove_trainers(folder / "data")
+        end_trainers(folder / "data")
 
 
 def has_data(result):
