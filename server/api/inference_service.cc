@@ -200,13 +200,13 @@ grpc::Status InferenceService::RepositoryIndex(grpc::ServerContext*, const infer
   });
 }
 
-grpc::Status InferenceService::RepositoryModelLoad(grpc::ServerContext*,
+grpc::Status InferenceService::RepositoryModelLoad(grpc::ServerContext* context,
                                                    const inference::RepositoryModelLoadRequest* request,
                                                    inference::RepositoryModelLoadResponse* response) {
   return RunCall(environment_, Method("RepositoryModelLoad"), [&]() -> absl::Status {
     absl::StatusOr<std::string> name = RepositoryModelName(*request, "");
     if (!name.ok()) return name.status();
-    absl::StatusOr<std::shared_ptr<const LoadedModel>> loaded = loaded_.Get(*name);
+    absl::StatusOr<std::shared_ptr<const LoadedModel>> loaded = loaded_.Get(*name, context->deadline());
     if (!loaded.ok()) return loaded.status();
     response->set_model_name((*loaded)->version.model);
     response->set_isloaded(true);

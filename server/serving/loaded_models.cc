@@ -7,6 +7,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "core/text/strings.h"
 
 namespace fintag::server {
@@ -33,7 +34,8 @@ class Models final : public LoadedModels {
   Models(ModelRegistry& registry, const LoadedModelsOptions& options, BatchObserver on_batch, TaggerLoader load)
       : registry_(registry), options_(options), on_batch_(std::move(on_batch)), load_(std::move(load)) {}
 
-  absl::StatusOr<std::shared_ptr<const LoadedModel>> Get(const std::string& name) override {
+  absl::StatusOr<std::shared_ptr<const LoadedModel>> Get(const std::string& name,
+                                                         std::chrono::system_clock::time_point deadline) override {
     absl::StatusOr<ModelVersion> version = registry_.Resolve(name, /*tagger=*/true);
     if (!version.ok()) return version.status();
 
@@ -47,7 +49,9 @@ class Models final : public LoadedModels {
       slot = place;
       slot->last_use = ++uses_;
       if (!load) {
-        mutex_.Await(absl::Condition(&slot->ready));
+        if (!mutex_.AwaitWithDeadline(absl::Condition(&slot->ready), absl::FromChrono(deadline))) {
+          return absl::DeadlineExceededError(StrCat(version->name(), " was still being loaded"));
+        }
         if (!slot->status.ok()) return slot->status;
         return slot->model;
       }

@@ -2,6 +2,7 @@
 // request uses it.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -43,7 +44,9 @@ class LoadedModels {
 
   // Resolves `name` to a tagger version and loads it if need be; callers of one version wait for one load, others are
   // not held up. Errors of ModelRegistry::Resolve and Tagger::Load; a load that failed is tried again by the next call.
-  virtual absl::StatusOr<std::shared_ptr<const LoadedModel>> Get(const std::string& name) = 0;
+  // DEADLINE_EXCEEDED for who waited until `deadline`; the caller who loads ends what it began, for those who wait.
+  virtual absl::StatusOr<std::shared_ptr<const LoadedModel>> Get(const std::string& name,
+                                                                 std::chrono::system_clock::time_point deadline) = 0;
   virtual bool IsLoaded(const std::string& version_name) const = 0;
   // Forgets a model ("models/{id}") or version after it was deleted; running requests keep it until they end.
   virtual void Forget(const std::string& name) = 0;

@@ -85,6 +85,10 @@ class LoadedModelsTest : public ::testing::Test {
     return std::make_unique<FakeTagger>(log_);
   }
 
+  absl::StatusOr<std::shared_ptr<const LoadedModel>> Get(const std::string& name) {
+    return models_->Get(name, std::chrono::system_clock::time_point::max());
+  }
+
   static absl::Status Use(const LoadedModel& model) {
     std::vector<EncodedSentence> sentences = {MakeSentence(1, 4)};
     return model.scheduler->Run(sentences, std::chrono::system_clock::time_point::max(), [] { return false; });
@@ -100,22 +104,22 @@ class LoadedModelsTest : public ::testing::Test {
 
 TEST_F(LoadedModelsTest, LoadsOnFirstUseAndKeeps) {
   EXPECT_FALSE(models_->IsLoaded("models/a/versions/1"));
-  auto model = models_->Get("models/a");
+  auto model = Get("models/a");
   ASSERT_TRUE(model.ok());
   EXPECT_EQ((*model)->version.name(), "models/a/versions/1");
   EXPECT_TRUE(models_->IsLoaded("models/a/versions/1"));
-  EXPECT_EQ(*models_->Get("models/a/versions/1"), *model);
+  EXPECT_EQ(*Get("models/a/versions/1"), *model);
   EXPECT_EQ(loads_, 1);
   EXPECT_TRUE(Use(**model).ok());
   EXPECT_EQ(batches_["models/a/versions/1"], 1);
-  EXPECT_TRUE(absl::IsNotFound(models_->Get("models/none").status()));
+  EXPECT_TRUE(absl::IsNotFound(Get("models/none").status()));
 }
 
 TEST_F(LoadedModelsTest, FirstCallersShareOneLoad) {
   loading_.Close();
   std::vector<std::future<std::shared_ptr<const LoadedModel>>> callers;
   for (int i = 0; i < 8; ++i) {
-    callers.push_back(std::async(std::launch::async, [&] { return models_->Get("models/a").value(); }));
+    callers.push_back(std::async(std::launch::async, [&] { return Get("models/a").value(); }));
   }
   ASSERT_TRUE(Eventually([&] { return loading_.waiting() == 1; }));
   EXPECT_FALSE(models_->IsLoaded("models/a/versions/1"));
@@ -126,12 +130,25 @@ TEST_F(LoadedModelsTest, FirstCallersShareOneLoad) {
   EXPECT_EQ(loads_, 1);
 }
 
-TEST_F(LoadedModelsTest, OneLoadDoesNotHoldUpOtherVersions) {
-  ASSERT_TRUE(models_->Get("models/b").ok());
+TEST_F(LoadedModelsTest, WaitingForALoadEndsAtTheDeadline) {
   loading_.Close();
-  auto slow = std::async(std::launch::async, [&] { return models_->Get("models/a").ok(); });
+  auto loader = std::async(std::launch::async, [&] { return Get("models/a").ok(); });
   ASSERT_TRUE(Eventually([&] { return loading_.waiting() == 1; }));
-  EXPECT_TRUE(Use(**models_->Get("models/b")).ok());
+  const auto soon = std::chrono::system_clock::now() + std::chrono::milliseconds(20);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(models_->Get("models/a", soon).status()));
+  EXPECT_FALSE(models_->IsLoaded("models/a/versions/1"));
+  loading_.Open();
+  EXPECT_TRUE(loader.get());
+  EXPECT_TRUE(models_->Get("models/a", soon).ok());  // loaded: nothing to wait for
+  EXPECT_EQ(loads_, 1);
+}
+
+TEST_F(LoadedModelsTest, OneLoadDoesNotHoldUpOtherVersions) {
+  ASSERT_TRUE(Get("models/b").ok());
+  loading_.Close();
+  auto slow = std::async(std::launch::async, [&] { return Get("models/a").ok(); });
+  ASSERT_TRUE(Eventually([&] { return loading_.waiting() == 1; }));
+  EXPECT_TRUE(Use(**Get("models/b")).ok());
   loading_.Open();
   EXPECT_TRUE(slow.get());
   EXPECT_EQ(models_->Snapshot().size(), 2U);
@@ -140,34 +157,34 @@ TEST_F(LoadedModelsTest, OneLoadDoesNotHoldUpOtherVersions) {
 TEST_F(LoadedModelsTest, FailedLoadReachesAllWhoWaitAndIsTriedAgain) {
   registry_.Put("a", 1, "broken");
   loading_.Close();
-  auto first = std::async(std::launch::async, [&] { return models_->Get("models/a").status(); });
+  auto first = std::async(std::launch::async, [&] { return Get("models/a").status(); });
   ASSERT_TRUE(Eventually([&] { return loading_.waiting() == 1; }));
-  auto second = std::async(std::launch::async, [&] { return models_->Get("models/a").status(); });
+  auto second = std::async(std::launch::async, [&] { return Get("models/a").status(); });
   loading_.Open();
   EXPECT_EQ(first.get(), absl::DataLossError("a tensor is cut"));
   EXPECT_EQ(second.get(), absl::DataLossError("a tensor is cut"));
   EXPECT_FALSE(models_->IsLoaded("models/a/versions/1"));
   registry_.Put("a", 1, "mended");
-  EXPECT_TRUE(models_->Get("models/a").ok());
+  EXPECT_TRUE(Get("models/a").ok());
 }
 
 TEST_F(LoadedModelsTest, ExceptionInALoadIsItsError) {
   registry_.Put("a", 1, "throws");
-  EXPECT_TRUE(absl::IsResourceExhausted(models_->Get("models/a").status()));
+  EXPECT_TRUE(absl::IsResourceExhausted(Get("models/a").status()));
   registry_.Put("a", 1, "mended");
-  EXPECT_TRUE(models_->Get("models/a").ok());
+  EXPECT_TRUE(Get("models/a").ok());
 }
 
 TEST_F(LoadedModelsTest, ForgottenVersionServesThoseWhoHoldIt) {
   registry_.Put("a", 2, "second");
-  auto first = models_->Get("models/a/versions/1").value();
-  auto second = models_->Get("models/a").value();
+  auto first = Get("models/a/versions/1").value();
+  auto second = Get("models/a").value();
   EXPECT_EQ(second->version.version, 2);
   models_->Forget("models/a/versions/1");
   EXPECT_FALSE(models_->IsLoaded("models/a/versions/1"));
   EXPECT_TRUE(models_->IsLoaded("models/a/versions/2"));
   EXPECT_TRUE(Use(*first).ok());
-  ASSERT_TRUE(models_->Get("models/b").ok());
+  ASSERT_TRUE(Get("models/b").ok());
   models_->Forget("models/a");
   EXPECT_EQ(models_->Snapshot().size(), 1U);
   EXPECT_TRUE(Use(*second).ok());
@@ -177,7 +194,7 @@ TEST_F(LoadedModelsTest, ForgottenVersionServesThoseWhoHoldIt) {
 
 TEST_F(LoadedModelsTest, BatchUnderWayOutlivesForget) {
   log_.gate.Close();
-  auto answer = std::async(std::launch::async, [&] { return Use(**models_->Get("models/a")); });
+  auto answer = std::async(std::launch::async, [&] { return Use(**Get("models/a")); });
   ASSERT_TRUE(Eventually([&] { return log_.gate.waiting() == 1; }));
   models_->Forget("models/a");
   log_.gate.Open();
@@ -186,14 +203,14 @@ TEST_F(LoadedModelsTest, BatchUnderWayOutlivesForget) {
 
 TEST_F(LoadedModelsTest, DropsTheVersionUnusedForLongest) {
   Create(2);
-  auto held = models_->Get("models/a").value();
-  ASSERT_TRUE(models_->Get("models/b").ok());
-  ASSERT_TRUE(models_->Get("models/a").ok());
-  ASSERT_TRUE(models_->Get("models/c").ok());
+  auto held = Get("models/a").value();
+  ASSERT_TRUE(Get("models/b").ok());
+  ASSERT_TRUE(Get("models/a").ok());
+  ASSERT_TRUE(Get("models/c").ok());
   EXPECT_TRUE(models_->IsLoaded("models/a/versions/1"));
   EXPECT_FALSE(models_->IsLoaded("models/b/versions/1"));
   EXPECT_TRUE(models_->IsLoaded("models/c/versions/1"));
-  ASSERT_TRUE(models_->Get("models/b").ok());
+  ASSERT_TRUE(Get("models/b").ok());
   EXPECT_FALSE(models_->IsLoaded("models/a/versions/1"));
   EXPECT_TRUE(Use(*held).ok());
   EXPECT_EQ(loads_, 4);
@@ -204,7 +221,7 @@ TEST_F(LoadedModelsTest, LoadsAtOnceStayWithinTheLimit) {
   loading_.Close();
   std::vector<std::future<bool>> callers;
   for (const char* name : {"models/a", "models/b", "models/c"}) {
-    callers.push_back(std::async(std::launch::async, [this, name] { return models_->Get(name).ok(); }));
+    callers.push_back(std::async(std::launch::async, [this, name] { return Get(name).ok(); }));
   }
   ASSERT_TRUE(Eventually([&] { return loading_.waiting() == 3; }));
   loading_.Open();
@@ -213,10 +230,10 @@ TEST_F(LoadedModelsTest, LoadsAtOnceStayWithinTheLimit) {
 }
 
 TEST_F(LoadedModelsTest, ReplacedVersionIsNeverServedFromMemory) {
-  auto old = models_->Get("models/a").value();
+  auto old = Get("models/a").value();
   // Deleted and imported again; the word of the deletion is still on its way.
   registry_.Put("a", 1, "other weights");
-  auto fresh = models_->Get("models/a").value();
+  auto fresh = Get("models/a").value();
   EXPECT_NE(fresh, old);
   EXPECT_EQ(fresh->version.weights_sha256, "other weights");
   EXPECT_EQ(models_->Snapshot().size(), 1U);
@@ -224,7 +241,7 @@ TEST_F(LoadedModelsTest, ReplacedVersionIsNeverServedFromMemory) {
 
 TEST_F(LoadedModelsTest, VersionDeletedWhileItLoadsIsNotKept) {
   loading_.Close();
-  auto caller = std::async(std::launch::async, [&] { return models_->Get("models/a").status(); });
+  auto caller = std::async(std::launch::async, [&] { return Get("models/a").status(); });
   ASSERT_TRUE(Eventually([&] { return loading_.waiting() == 1; }));
   ASSERT_TRUE(registry_.Delete("models/a/versions/1").ok());
   models_->Forget("models/a/versions/1");
@@ -235,23 +252,23 @@ TEST_F(LoadedModelsTest, VersionDeletedWhileItLoadsIsNotKept) {
 
 TEST_F(LoadedModelsTest, UnloadedVersionIsNotReadyUntilItIsAskedForAgain) {
   EXPECT_TRUE(models_->Readiness("models/a/versions/1").ok());
-  auto held = models_->Get("models/a").value();
+  auto held = Get("models/a").value();
   models_->Unload("models/a/versions/1");
   EXPECT_FALSE(models_->IsLoaded("models/a/versions/1"));
   EXPECT_TRUE(absl::IsUnavailable(models_->Readiness("models/a/versions/1")));
   EXPECT_TRUE(models_->Readiness("models/b/versions/1").ok());
   EXPECT_TRUE(Use(*held).ok());
-  EXPECT_NE(models_->Get("models/a").value(), held);
+  EXPECT_NE(Get("models/a").value(), held);
   EXPECT_TRUE(models_->Readiness("models/a/versions/1").ok());
   EXPECT_EQ(loads_, 2);
 }
 
 TEST_F(LoadedModelsTest, FailedLoadIsTheReasonWhyAVersionIsNotReady) {
   registry_.Put("a", 1, "broken");
-  EXPECT_FALSE(models_->Get("models/a").ok());
+  EXPECT_FALSE(Get("models/a").ok());
   EXPECT_EQ(models_->Readiness("models/a/versions/1"), absl::DataLossError("a tensor is cut"));
   registry_.Put("a", 1, "mended");
-  EXPECT_TRUE(models_->Get("models/a").ok());
+  EXPECT_TRUE(Get("models/a").ok());
   EXPECT_TRUE(models_->Readiness("models/a/versions/1").ok());
   models_->Unload("models/a/versions/1");
   models_->Forget("models/a");
@@ -259,13 +276,13 @@ TEST_F(LoadedModelsTest, FailedLoadIsTheReasonWhyAVersionIsNotReady) {
 }
 
 TEST_F(LoadedModelsTest, EachLoadCountsItsOwnBatches) {
-  auto first = models_->Get("models/a").value();
+  auto first = Get("models/a").value();
   EXPECT_TRUE(Use(*first).ok());
   EXPECT_TRUE(Use(*first).ok());
   EXPECT_EQ(first->statistics->figures().forward.count, 2);
   EXPECT_EQ(first->statistics->figures().queue.count, 2);
   models_->Unload("models/a/versions/1");
-  auto second = models_->Get("models/a").value();
+  auto second = Get("models/a").value();
   EXPECT_EQ(second->statistics->figures().forward.count, 0);
 }
 
