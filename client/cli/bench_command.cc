@@ -17,6 +17,7 @@ struct BenchArguments {
   bench::Options options;
   std::string file;
   std::string protocol = "fintag";
+  std::string input;     // empty: not given
   double warm_up = 2;    // seconds
   double duration = 10;  // seconds
 };
@@ -76,6 +77,10 @@ int RunBench(const Session& session, const BenchArguments& arguments) {
   options.warm_up = absl::Seconds(arguments.warm_up);
   options.duration = absl::Seconds(arguments.duration);
   if (arguments.protocol == "inference") options.protocol = bench::Protocol::kInference;
+  if (!arguments.input.empty()) {
+    if (arguments.protocol != "inference") return session.Misused("--input needs --protocol inference");
+    options.input = arguments.input;
+  }
   if (session.timeout_seconds > 0) options.timeout = absl::Seconds(session.timeout_seconds);
   if (absl::Status status = bench::CheckOptions(options); !status.ok()) {
     return session.Misused(absl::StrCat("--", std::string(status.message())));
@@ -109,7 +114,7 @@ Exit status 0 if any request succeeded: the errors are in the report.)");
       ->type_name("FILE");
   command->add_option("--protocol", arguments->protocol, "fintag.v1 (default) or the Open Inference Protocol")
       ->check(CLI::IsMember({"fintag", "inference"}));
-  command->add_option("--input", options.input, "Name of the texts' tensor, for inference (default TEXT)")
+  command->add_option("--input", arguments->input, "Name of the texts' tensor, for inference (default TEXT)")
       ->type_name("NAME");
   CLI::Option* clients =
       command->add_option("--clients", options.clients, "Callers of the closed loop (default 8)")->type_name("N");
