@@ -27,7 +27,7 @@ constexpr Statistic kStatistics[] = {
 // Four digits that tell, whatever the size.
 std::string FigureText(double value) {
   if (value >= 1000) return WithCommas(std::llround(value));
-  return absl::StrFormat(value >= 100 ? "%.1f" : value >= 10 ? "%.2f" : "%.3f", value);
+  return absl::StrFormat("%.*f", value >= 100 ? 1 : value >= 10 ? 2 : 3, value);
 }
 
 std::string Counted(int64_t count, const std::string& thing) {

@@ -51,7 +51,7 @@ TEST(BenchCommand, PrintsOneDocumentWithTheSameKeysForBothLoops) {
   EXPECT_EQ(document["clients"], 3);
   EXPECT_TRUE(document["rate"].is_null() && document["sent"].is_null());
   EXPECT_EQ(document["requests"], 50);
-  EXPECT_EQ(document["errors"], nlohmann::json::object());
+  EXPECT_TRUE(document["errors"].is_object() && document["errors"].empty());
   EXPECT_EQ(document["interrupted"], false);
 
   const Outcome open = RunBenchCommand(server, {"--json", "--warm-up", "0", "--requests", "50", "--rate", "200"});
