@@ -24,15 +24,13 @@ bool IsLoopback(const std::string& address) {
 }
 
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(kLargestAnswerBytes);
+  grpc::ChannelArguments arguments = ArgumentsFor(address);
   // Retries are ours, so the channel must be ready to connect again at each.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
   // Finds out about a peer that vanished during a long watch; servers allow a ping every five minutes.
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 330'000);
   arguments.SetUserAgentPrefix("fintag-client");
-  if (IsLoopback(address)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
 
@@ -82,6 +80,13 @@ std::string FullName(const std::string& collection, const std::string& name) {
 
 std::string IdOf(const std::string& collection, const std::string& name) {
   return name.rfind(collection + "/", 0) == 0 ? name.substr(collection.size() + 1) : name;
+}
+
+grpc::ChannelArguments ArgumentsFor(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kLargestAnswerBytes);
+  if (IsLoopback(address)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return arguments;
 }
 
 absl::Status CheckAddress(const std::string& address) {

@@ -30,6 +30,9 @@ std::string IdOf(const std::string& collection, const std::string& name);
 // INVALID_ARGUMENT unless it is HOST:PORT, [IPV6]:PORT or unix:PATH.
 absl::Status CheckAddress(const std::string& address);
 
+// What every channel to `address` needs: room for long answers, and no proxy on the way to this machine.
+grpc::ChannelArguments ArgumentsFor(const std::string& address);
+
 // Grows from 0.1 to 2 s, with a fifth of chance so that many clients do not come back together.
 class Backoff {
  public:

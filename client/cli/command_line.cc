@@ -47,6 +47,7 @@ std::unique_ptr<CLI::App> BuildCommandLine(Session& session) {
   AddModelsCommand(*root, session);
   AddJobsCommand(*root, session);
   AddTagCommand(*root, session);
+  AddBenchCommand(*root, session);
   AddHealthCommand(*root, session);
   AddCompletionCommand(*root, session);
   return root;

@@ -12,6 +12,7 @@ void AddDatasetsCommand(CLI::App& root, Session& session);
 void AddModelsCommand(CLI::App& root, Session& session);
 void AddJobsCommand(CLI::App& root, Session& session);
 void AddTagCommand(CLI::App& root, Session& session);
+void AddBenchCommand(CLI::App& root, Session& session);
 void AddHealthCommand(CLI::App& root, Session& session);
 void AddCompletionCommand(CLI::App& root, Session& session);
 

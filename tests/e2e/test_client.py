@@ -17,6 +17,23 @@ def fintag(server, *arguments, text=None, status=0):
     return done.stdout if status == 0 else done.stdout + done.stderr
 
 
+def measure(server, protocol, texts):
+    """The load generator finds as many answers as the server has given."""
+    method = {"fintag": "fintag.v1.TaggingService/Tag", "inference": "inference.GRPCInferenceService/ModelInfer"}[protocol]
+    answered = f'fintag_requests_total{{code="OK",method="{method}"}}'
+    bench = ["--json", "bench", "--model", "tagger", "--protocol", protocol, "--warm-up", "0", "--requests", "30"]
+    before = server.metric(answered) or 0
+    closed = json.loads(fintag(server, *bench, "--clients", "4", "--texts", "2", "--file", texts))
+    assert (closed["mode"], closed["requests"], closed["texts"], closed["errors"]) == ("closed", 30, 60, {})
+    # The first one is not counted, nor are the last ones of the other clients.
+    assert 31 <= server.metric(answered) - before <= 34
+    times = closed["latency_ms"]
+    assert 0 < times["min"] <= times["p50"] <= times["p99"] <= times["max"] <= closed["seconds"] * 1000
+    opened = json.loads(fintag(server, *bench, "--rate", "50"))
+    assert (opened["mode"], opened["requests"], opened["sent"], opened["not_sent"]) == ("open", 30, 30, 0)
+    assert "there is no models/nothing" in fintag(server, "bench", "--model", "nothing", "--protocol", protocol, status=1)
+
+
 def test_the_loop_by_command_line(start_server, tmp_path):
     server = start_server()
     train, validation = tmp_path / "train.conll", tmp_path / "validation.conll"
@@ -44,6 +61,9 @@ def test_the_loop_by_command_line(start_server, tmp_path):
     assert all(text[e["start"]:e["end"]] == e["text"] for text, a in zip(TEXTS, by_file) for e in a["entities"])
     conll = fintag(server, "tag", "--model", "tagger", "--file", texts, "--format", "conll")
     assert len(conll.strip().split("\n\n")) == len(TEXTS)
+
+    for protocol in ("fintag", "inference"):
+        measure(server, protocol, texts)
 
     exported = tmp_path / "exported"
     fintag(server, "models", "export", "tagger", exported)

@@ -258,7 +258,7 @@ TEST(Completion, KnowsEveryCommandAndOption) {
     const Outcome outcome = RunFintag({"completion", shell});
     EXPECT_EQ(outcome.status, kDone);
     for (const char* word : {"datasets upload", "jobs watch", "models export", "conll", "learning-rate", "no-shuffle",
-                             "request-id", "server", "health", "service", "completion"}) {
+                             "request-id", "server", "health", "service", "bench", "max-outstanding", "completion"}) {
       EXPECT_NE(outcome.out.find(word), std::string::npos) << shell << " " << word;
     }
   }
@@ -284,6 +284,7 @@ TEST(Completion, WorksInBash) {
   EXPECT_EQ(BashOffers("fintag tag --format h"), "html\n");
   EXPECT_EQ(BashOffers("fintag jobs submit --keep \"\""), "best last\n");
   EXPECT_EQ(BashOffers("fintag jobs submit --sched"), "--schedule\n");
+  EXPECT_EQ(BashOffers("fintag bench --protocol \"\""), "fintag inference\n");
 }
 
 }  // namespace
