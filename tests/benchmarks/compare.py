@@ -44,10 +44,10 @@ def make_setting(a, features):
     if a.quick:
         train = write_part(train, work / "train.conll", 150)
         validation = write_part(validation, work / "validation.conll", 60)
-    return Setting(bin=a.bin, python=pathlib.Path(sys.executable), base=a.base, train=train, validation=validation, work=work,
-                   threads=a.threads, rounds=a.rounds or (1 if a.quick else 3), epochs=1 if a.quick or a.checkpoint else 5,
-                   seconds=3 if a.quick else 6, batchings=BATCHINGS[2:] if a.quick else BATCHINGS,
-                   bf16=machine.bf16(features))
+    return Setting(bin=a.bin, python=pathlib.Path(sys.executable), base=a.base, train=train, validation=validation,
+                   work=work, threads=a.threads, rounds=a.rounds or (1 if a.quick else 3),
+                   epochs=1 if a.quick or a.checkpoint else 5, scored=not a.checkpoint, seconds=3 if a.quick else 6,
+                   batchings=BATCHINGS[2:] if a.quick else BATCHINGS, bf16=machine.bf16(features))
 
 
 def shares(rows, found, cost, passes=1):

@@ -2,10 +2,11 @@
 
 OURS = "fintag"
 KSERVE = "KServe with ONNX Runtime"
-TRANSFORMERS = "transformers"  # as its users run it: a row with another allocator is for comparison alone
+TRANSFORMERS = "transformers"  # as its users run it; with another allocator it is no peer
 TAGGING_PEERS = (TRANSFORMERS, "ONNX Runtime", "OpenVINO")
 
-# Name -> what it says, least on processors with AVX2 alone, least on those with AVX-512, VNNI and bf16. None: no target.
+# Name -> what it says, least on processors with AVX2 alone, least on those with AVX-512, VNNI and bf16. None: no
+# target.
 TARGETS = {
     "training_fp32": ("training, fp32: tokens/s, the Trainer grouping by length", 1.6, 2.5),
     "training_bf16": ("training, mixed precision: tokens/s, the Trainer's better mode", None, 3.5),
@@ -54,7 +55,8 @@ def ratios(results):
         "training_fp32": over(best(ours), best(trainer)),
         "training_bf16": over(best(select(training, [OURS], ["bf16"])), best(select(training, [TRANSFORMERS]))),
         "tagging_fp32": over(best(offline), best(select(tagging, TAGGING_PEERS, fp32))),
-        "tagging_bf16": over(best(select(tagging, [OURS], ["bf16"])), best(select(tagging, ["OpenVINO"], ["own choice"]))),
+        "tagging_bf16": over(best(select(tagging, [OURS], ["bf16"])),
+                             best(select(tagging, ["OpenVINO"], ["own choice"]))),
         "tagging_int8": over(best(select(tagging, [OURS], ["int8"])), best(select(tagging, TAGGING_PEERS))),
         "serving_32": over(best(at_32_fp32), best(peer_32)),
         "serving_32_best": over(best(at_32), best(peer_32)),

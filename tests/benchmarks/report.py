@@ -21,9 +21,10 @@ def ratio_table(results):
     lines = []
     for name, what, ratio, target, met in judged(results["ratios"], kind):
         sign = "at most" if name == "ready_seconds" else "at least"
-        lines.append([f"`{name}`: {what}", number(ratio, 2) or "not measured", f"{sign} {target}" if target else "none",
-                      {True: "yes", False: "no", None: ""}[met]])
-    return f"Targets are those of processors with {CLASSES[kind]}.\n\n" + table(["ratio", "here", "target", "met"], lines)
+        lines.append([f"`{name}`: {what}", number(ratio, 2) or "not measured",
+                      f"{sign} {target}" if target else "none", {True: "yes", False: "no", None: ""}[met]])
+    title = f"Targets are those of processors with {CLASSES[kind]}."
+    return f"{title}\n\n{table(['ratio', 'here', 'target', 'met'], lines)}"
 
 
 def speed_table(rows, unit):

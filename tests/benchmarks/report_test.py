@@ -36,7 +36,8 @@ class RatiosTest(unittest.TestCase):
 
     def test_tagging_takes_the_best_peer_of_the_precision(self):
         rows = [speed("fintag", "fp32", 120), speed("fintag", "int8", 240), speed("transformers", "fp32", 60),
-                speed("ONNX Runtime", "int8", 160), speed("OpenVINO", "fp32", 100), speed("OpenVINO", "own choice", 110)]
+                speed("ONNX Runtime", "int8", 160), speed("OpenVINO", "fp32", 100),
+                speed("OpenVINO", "own choice", 110)]
         with_bf16, without = ratios(results(160.0, tagging=rows)), ratios(results(None, tagging=rows))
         self.assertAlmostEqual(with_bf16["tagging_fp32"], 120 / 100)
         self.assertAlmostEqual(without["tagging_fp32"], 120 / 110)  # its own choice was fp32
@@ -44,13 +45,15 @@ class RatiosTest(unittest.TestCase):
         self.assertIsNone(with_bf16["tagging_bf16"])
 
     def test_serving_compares_at_the_same_load(self):
-        rows = [server("fintag", "fp32", "1 client", 20, 5, 10, 50), server("fintag", "fp32", "32 clients", 30, 50, 100, 50),
+        rows = [server("fintag", "fp32", "1 client", 20, 5, 10, 50),
+                server("fintag", "fp32", "32 clients", 30, 50, 100, 50),
                 server("fintag", "int8", "32 clients", 40, 50, 100, 50),
                 server("KServe with ONNX Runtime", "fp32", "1 client", 10, 10, 10, 200),
                 server("KServe with ONNX Runtime", "fp32", "32 clients", 10, 50, 300, 200)]
         found = ratios(results(None, serving=rows, tagging=[speed("fintag", "fp32", 2400)]))
-        self.assertEqual([found[name] for name in ("serving_32", "serving_32_best", "p99_32", "p50_1", "memory_serving",
-                                                   "serving_share_of_offline", "ready_seconds")], [3, 4, 3, 2, 4, 0.5, 1])
+        names = ("serving_32", "serving_32_best", "p99_32", "p50_1", "memory_serving", "serving_share_of_offline",
+                 "ready_seconds")
+        self.assertEqual([found[name] for name in names], [3, 4, 3, 2, 4, 0.5, 1])
 
 
 class ReportTest(unittest.TestCase):

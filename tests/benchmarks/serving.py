@@ -21,8 +21,9 @@ def loads():
 
 def bench(setting, address, protocol, *load):
     """What `fintag bench` says of one load, after it."""
-    run = measure.run([setting.bin / "fintag", "--server", address, "--json", "bench", "--model", MODEL, *protocol, "--file",
-                       setting.work / "texts.txt", *load], measure.environment(setting.threads), setting.log("bench"))
+    run = measure.run([setting.bin / "fintag", "--server", address, "--json", "bench", "--model", MODEL, *protocol,
+                       "--file", setting.work / "texts.txt", *load],
+                      measure.environment(setting.threads), setting.log("bench"))
     return json.loads(run.output)
 
 

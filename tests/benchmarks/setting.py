@@ -19,7 +19,8 @@ class Setting:
     work: pathlib.Path
     threads: int
     rounds: int
-    epochs: int              # of the first round of training, the one that is scored
+    epochs: int              # of the first round of training
+    scored: bool             # whether that round's F1 tells anything
     seconds: int             # of each load of a server
     batchings: tuple         # that a peer has to choose from: how many sentences, as they come or by length
     bf16: bool               # whether the processor multiplies bfloat16

@@ -33,8 +33,8 @@ def ours(setting, checkpoint, mode, precision):
 
     def tag(corpus, batchings, passes):
         for tokens in batchings:
-            run = measure.run([setting.bin / "tag_corpus", "--model", checkpoint, "--corpus", corpus, "--batch-tokens", tokens,
-                               "--passes", passes, *precision], env, setting.log("tag_corpus"))
+            run = measure.run([setting.bin / "tag_corpus", "--model", checkpoint, "--corpus", corpus, "--batch-tokens",
+                               tokens, "--passes", passes, *precision], env, setting.log("tag_corpus"))
             yield run.json_lines()[0], run
 
     return at_its_best(setting, "fintag", mode, BATCH_TOKENS, lambda *a: list(tag(*a)))
@@ -44,9 +44,10 @@ def peer(setting, checkpoint, system, mode, runtime, **environment):
     env = measure.environment(setting.threads, **environment)
 
     def tag(corpus, batchings, passes):
-        run = measure.run(setting.peer("tag.py", "--runtime", runtime, "--checkpoint", checkpoint, "--onnx", onnx_folder(setting),
-                                       "--corpus", corpus, "--passes", passes, "--threads", setting.threads,
-                                       "--batching", *batchings), env, setting.log(runtime))
+        command = setting.peer("tag.py", "--runtime", runtime, "--checkpoint", checkpoint, "--onnx",
+                               onnx_folder(setting), "--corpus", corpus, "--passes", passes, "--threads",
+                               setting.threads, "--batching", *batchings)
+        run = measure.run(command, env, setting.log(runtime))
         return [(line, run) for line in run.json_lines()]
 
     return at_its_best(setting, system, mode, setting.batchings, tag)

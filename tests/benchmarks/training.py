@@ -10,7 +10,7 @@ from measure import Sample
 from setting import BATCH, LEARNING_RATE
 
 TCMALLOC = "libtcmalloc_minimal.so.4"
-# A row of fintag-train's table: epoch, two losses, precision, recall, F1, F1 of the unseen, accuracy, seconds, tokens/s.
+# A row of fintag-train's table: epoch, two losses, precision, recall, F1, the unseen's, accuracy, seconds, tokens/s.
 EPOCH = re.compile(r"^ *\d+(?: +[\d.]+){4} +([\d.]+)(?: +[\d.]+){3} +([\d.]+)(?: \*)?$", re.MULTILINE)
 # Backward costs two products for each of the forward's.
 PASSES = 3
@@ -22,7 +22,7 @@ def epochs(setting, number):
 
 
 def sample(found, run, scored):
-    """found: (F1, tokens/s) of each epoch."""
+    """found: (F1, tokens/s) of each epoch. The last one's F1 tells where training went to its end."""
     return Sample(statistics.median(speed for _, speed in found), found[-1][0] if scored else None, run.peak_mb)
 
 
@@ -40,20 +40,20 @@ def ours(setting, mode, precision):
              "--epochs", epochs(setting, number), "--threads", setting.threads, "--keep", "last", "--device", "cpu",
              *precision], measure.environment(setting.threads), setting.log("fintag-train"))
         found = [(float(f1), float(speed)) for f1, speed in EPOCH.findall(run.output)]
-        return sample(found, run, number == 0)
+        return sample(found, run, number == 0 and setting.scored)
 
     return Contestant("fintag", mode, train)
 
 
 def trainer(setting, mode, system="transformers", **environment):
     def train(number):
-        run = measure.run(
-            setting.peer("train_transformers.py", "--base", setting.base, "--train", setting.train, "--validation",
-                         setting.validation, "--learning-rate", LEARNING_RATE, "--batch-size", BATCH, "--epochs",
-                         epochs(setting, number) if not environment else 1, "--threads", setting.threads, "--mode", mode),
-            measure.environment(setting.threads, **environment), setting.log(system))
+        command = setting.peer(
+            "train_transformers.py", "--base", setting.base, "--train", setting.train, "--validation",
+            setting.validation, "--learning-rate", LEARNING_RATE, "--batch-size", BATCH, "--epochs",
+            epochs(setting, number) if not environment else 1, "--threads", setting.threads, "--mode", mode)
+        run = measure.run(command, measure.environment(setting.threads, **environment), setting.log(system))
         found = [(line["f1"], line["tokens_per_second"]) for line in run.json_lines()]
-        return sample(found, run, number == 0 and not environment)
+        return sample(found, run, number == 0 and setting.scored and not environment)
 
     return Contestant(system, mode, train)
 

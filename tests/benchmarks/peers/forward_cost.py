@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What a pass of an encoder over corpora costs: prints tokens, sentences and floating point operations of each, one JSON
-line a corpus. Linear layers by token, attention's two products by the square of a sentence's length."""
+"""What a pass of an encoder over corpora costs: prints tokens, sentences and floating point operations, one JSON line a
+corpus. Linear layers by token, attention's two products by the square of a sentence's length."""
 
 import argparse
 import json

@@ -40,7 +40,8 @@ RUNTIMES = {
     "transformers-bf16": lambda checkpoint, onnx, threads: transformers(checkpoint, threads, bf16=True),
     "onnxruntime": lambda checkpoint, onnx, threads: onnxruntime(onnx / "fused.onnx", threads),
     "onnxruntime-int8": lambda checkpoint, onnx, threads: onnxruntime(onnx / "int8.onnx", threads),
-    "openvino-f32": lambda checkpoint, onnx, threads: openvino(onnx / "model.onnx", threads, INFERENCE_PRECISION_HINT="f32"),
+    "openvino-f32": lambda checkpoint, onnx, threads: openvino(onnx / "model.onnx", threads,
+                                                               INFERENCE_PRECISION_HINT="f32"),
     # Its own choice: bfloat16 where the processor has it.
     "openvino": lambda checkpoint, onnx, threads: openvino(onnx / "model.onnx", threads),
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""KServe's model server with ONNX Runtime behind it: model "ner", input TEXT (BYTES, [n]), output ENTITIES (BYTES, [n]),
-one JSON list of entities a text. KServe's own options (--grpc_port, --http_port) are taken too."""
+"""KServe's model server with ONNX Runtime behind it: model "ner", input TEXT (BYTES, [n]), output ENTITIES (BYTES,
+[n]), one JSON list of entities a text. KServe's own options (--grpc_port, --http_port) are taken too."""
 
 import argparse
 import json
@@ -47,10 +47,11 @@ class Ner(Model):
     def predict(self, payload, headers=None, response_headers=None):
         found = []
         for text in payload.inputs[0].as_numpy().ravel():
-            encoding = self.tokenizer(text.decode() if isinstance(text, bytes) else text, truncation=True, max_length=512,
-                                      return_offsets_mapping=True)
+            text = text.decode() if isinstance(text, bytes) else text
+            encoding = self.tokenizer(text, truncation=True, max_length=512, return_offsets_mapping=True)
             logits = self.run(*pad([encoding["input_ids"]]))[0]
-            found.append(json.dumps(entities(encoding.word_ids(), encoding["offset_mapping"], logits, self.names)).encode())
+            spans = entities(encoding.word_ids(), encoding["offset_mapping"], logits, self.names)
+            found.append(json.dumps(spans).encode())
         output = InferOutput("ENTITIES", [len(found)], "BYTES")
         output.set_data_from_numpy(np.array(found, dtype=np.object_), binary_data=True)
         return InferResponse(payload.id or "", self.name, [output])
