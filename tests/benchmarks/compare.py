@@ -20,6 +20,7 @@ from corpus import write_part
 from setting import Setting
 
 PARTS = ("training", "tagging", "serving")
+BATCH_TOKENS = ("512", "1024", "2048", "4096", "8192")
 BATCHINGS = ("1", "8", "8-by-length", "32-by-length")
 
 
@@ -47,7 +48,8 @@ def make_setting(a, features):
     return Setting(bin=a.bin, python=pathlib.Path(sys.executable), base=a.base, train=train, validation=validation,
                    work=work, threads=a.threads, rounds=a.rounds or (1 if a.quick else 3),
                    epochs=1 if a.quick or a.checkpoint else 5, scored=not a.checkpoint, seconds=3 if a.quick else 6,
-                   batchings=BATCHINGS[2:] if a.quick else BATCHINGS, bf16=machine.bf16(features))
+                   batch_tokens=("2048",) if a.quick else BATCH_TOKENS,
+                   batchings=("8-by-length",) if a.quick else BATCHINGS, bf16=machine.bf16(features))
 
 
 def shares(rows, found, cost, passes=1):

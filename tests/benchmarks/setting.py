@@ -6,7 +6,6 @@ import pathlib
 HERE = pathlib.Path(__file__).resolve().parent
 LEARNING_RATE = 1e-4
 BATCH = 8
-BY_LENGTH = "-by-length"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +21,7 @@ class Setting:
     epochs: int              # of the first round of training
     scored: bool             # whether that round's F1 tells anything
     seconds: int             # of each load of a server
+    batch_tokens: tuple      # that ours has to choose from
     batchings: tuple         # that a peer has to choose from: how many sentences, as they come or by length
     bf16: bool               # whether the processor multiplies bfloat16
 

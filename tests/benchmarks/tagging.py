@@ -6,17 +6,16 @@ from corpus import write_part
 from measure import Sample
 from training import TCMALLOC
 
-BATCH_TOKENS = ("512", "1024", "2048", "4096", "8192")
 PASSES = 2  # over the corpus, for everybody; the faster counts, so that nobody pays for first touches
 CHOICE_SENTENCES = 100  # of the corpus, on which the batching is chosen
 MODES = ("fp32", "bf16", "int8")
 
 
 def at_its_best(setting, system, mode, batchings, tag):
-    """A contestant that chooses its batching when first asked. tag(corpus, batchings, passes): a pair of what was
-    printed and the run for each batching."""
+    """A contestant that chooses its batching when first asked, if there is a choice. tag(corpus, batchings, passes) gives
+    for each batching what was printed, and the run."""
     part = write_part(setting.validation, setting.work / "choice.conll", CHOICE_SENTENCES)
-    chosen = []
+    chosen = list(batchings) if len(batchings) == 1 else []
 
     def measured(_):
         if not chosen:
@@ -37,7 +36,7 @@ def ours(setting, checkpoint, mode, precision):
                                tokens, "--passes", passes, *precision], env, setting.log("tag_corpus"))
             yield run.json_lines()[0], run
 
-    return at_its_best(setting, "fintag", mode, BATCH_TOKENS, lambda *a: list(tag(*a)))
+    return at_its_best(setting, "fintag", mode, setting.batch_tokens, lambda *a: list(tag(*a)))
 
 
 def peer(setting, checkpoint, system, mode, runtime, **environment):
