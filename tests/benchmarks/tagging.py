@@ -12,7 +12,7 @@ MODES = ("fp32", "bf16", "int8")
 
 
 def at_its_best(setting, system, mode, batchings, tag):
-    """A contestant that chooses its batching when first asked, if there is a choice. tag(corpus, batchings, passes) gives
+    """A contestant that chooses its batching when first asked, if there is a choice. tag(corpus, batchings, passes) has
     for each batching what was printed, and the run."""
     part = write_part(setting.validation, setting.work / "choice.conll", CHOICE_SENTENCES)
     chosen = list(batchings) if len(batchings) == 1 else []
