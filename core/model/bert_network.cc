@@ -1,6 +1,5 @@
 #include "core/model/bert_network.h"
 
-#include "core/model/linear.h"
 #include "core/model/packed_attention.h"
 
 namespace fintag {
@@ -19,9 +18,34 @@ class DropoutSites {
   uint64_t next_ = 0;
 };
 
-at::Tensor Apply(const Dense& dense, const at::Tensor& x) { return Linear(x, dense.weight, dense.bias); }
-
 }  // namespace
+
+void BertNetwork::Convert(Precision precision) {
+  for (EncoderLayer& layer : layers) {
+    for (Dense* dense : {&layer.query_key_value, &layer.attention_output, &layer.intermediate, &layer.output}) {
+      *dense = ConvertDense(*dense, precision);
+    }
+  }
+}
+
+int64_t BertNetwork::bytes() const {
+  int64_t sum = classifier.bytes();
+  const auto add = [&](const at::Tensor& tensor) { sum += static_cast<int64_t>(tensor.nbytes()); };
+  for (const at::Tensor& table : {embeddings.words, embeddings.positions, embeddings.token_types}) add(table);
+  const auto add_norm = [&](const LayerNorm& norm) {
+    add(norm.weight);
+    add(norm.bias);
+  };
+  add_norm(embedding_norm);
+  for (const EncoderLayer& layer : layers) {
+    for (const Dense* dense : {&layer.query_key_value, &layer.attention_output, &layer.intermediate, &layer.output}) {
+      sum += dense->bytes();
+    }
+    add_norm(layer.attention_norm);
+    add_norm(layer.output_norm);
+  }
+  return sum;
+}
 
 at::Tensor BertNetwork::Logits(const TokenRun& tokens, const StepDropout& dropout) const {
   DropoutSites sites(dropout);
@@ -38,8 +62,7 @@ at::Tensor BertNetwork::Logits(const TokenRun& tokens, const StepDropout& dropou
       hidden = hidden.index_select(0, rows);
     }
     hidden = ResidualLayerNorm(Apply(layer.attention_output, context), hidden, layer.attention_norm, sites.Hidden());
-    const at::Tensor expanded =
-        LinearActivation(hidden, layer.intermediate.weight, layer.intermediate.bias, activation);
+    const at::Tensor expanded = Apply(layer.intermediate, hidden, activation);
     hidden = ResidualLayerNorm(Apply(layer.output, expanded), hidden, layer.output_norm, sites.Hidden());
   }
   return Apply(classifier, ApplyDropout(hidden, sites.Classifier()));

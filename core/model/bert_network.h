@@ -7,16 +7,12 @@
 #include <vector>
 
 #include "core/model/bert_config.h"
+#include "core/model/dense.h"
 #include "core/model/dropout.h"
 #include "core/model/embeddings.h"
 #include "core/model/layer_norm.h"
 
 namespace fintag {
-
-struct Dense {
-  at::Tensor weight;  // [out, in]
-  at::Tensor bias;    // [out]
-};
 
 struct EncoderLayer {
   Dense query_key_value;  // [3 * hidden, hidden]: one product instead of three
@@ -50,6 +46,10 @@ struct BertNetwork {
   Dense classifier;
   int64_t heads = 1;
   Activation activation = Activation::kGelu;
+
+  // Every linear layer but the classifier, which is small and decides, in another precision, for tagging alone.
+  void Convert(Precision precision);
+  int64_t bytes() const;  // of all parameters
 
   // [n, tags], on the parameters' device; recorded for autograd where gradients are on. Dropout is where
   // transformers' BERT has it: after the embeddings' norm, on attention probabilities, after both dense layers that

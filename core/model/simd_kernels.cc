@@ -23,6 +23,8 @@ namespace {
 #define FINTAG_VECTOR_BYTES 64
 #include "core/model/simd_vector.inl"
 //
+#include "core/model/simd_dropout.inl"
+//
 #include "core/model/simd_rows.inl"
 //
 #include "core/model/simd_attention.inl"
@@ -39,6 +41,8 @@ namespace {
 #define FINTAG_VECTOR_BYTES 32
 #include "core/model/simd_vector.inl"
 //
+#include "core/model/simd_dropout.inl"
+//
 #include "core/model/simd_rows.inl"
 //
 #include "core/model/simd_attention.inl"
@@ -53,6 +57,8 @@ namespace generic {
 namespace {
 #define FINTAG_VECTOR_BYTES 16
 #include "core/model/simd_vector.inl"
+//
+#include "core/model/simd_dropout.inl"
 //
 #include "core/model/simd_rows.inl"
 //

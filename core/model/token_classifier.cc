@@ -149,7 +149,7 @@ absl::StatusOr<std::unique_ptr<TokenClassifier>> TokenClassifier::Create(const C
     } else {
       network.classifier = reader.ReadDense("classifier");
     }
-    model->network_ = std::make_unique<const BertNetwork>(std::move(network));
+    model->network_ = std::make_unique<BertNetwork>(std::move(network));
     return model;
   });
 }
@@ -196,6 +196,20 @@ at::Tensor TokenClassifier::TrainingLogits(const PackedBatch& batch, const std::
                             config_.classifier_dropout.value_or(config_.hidden_dropout), dropout_seed};
   return network_->Logits(run, dropout).narrow(0, 0, count);
 }
+
+absl::Status TokenClassifier::Convert(Precision precision) {
+  if (precision == Precision::kFloat32) return absl::OkStatus();
+  if (precision == Precision::kInt8 && !device_.is_cpu()) {
+    return absl::InvalidArgumentError("int8 is computed on the CPU alone: choose fp32 or bf16 for this device");
+  }
+  return CatchTorch([&] {
+    network_->Convert(precision);
+    parameters_.clear();
+    return absl::OkStatus();
+  });
+}
+
+int64_t TokenClassifier::memory_bytes() const { return network_->bytes(); }
 
 int64_t TokenClassifier::parameter_count() const {
   int64_t count = 0;

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "core/model/bert_config.h"
 #include "core/model/checkpoint_folder.h"
+#include "core/model/dense.h"
 #include "core/model/packed_batch.h"
 
 namespace fintag {
@@ -50,6 +51,11 @@ class TokenClassifier {
   const std::vector<std::pair<std::string, at::Tensor>>& parameters() const { return parameters_; }
   int64_t parameter_count() const;
 
+  // From here on the encoder's linear layers are computed in `precision`, and their float32 weights are gone: the model
+  // tags and does nothing else, parameters() is empty. INVALID_ARGUMENT for int8 on another device than the CPU.
+  absl::Status Convert(Precision precision);
+  int64_t memory_bytes() const;  // of the parameters, in whichever precision
+
   const BertConfig& config() const { return config_; }  // with tags and the dropout in force
   const at::Device& device() const { return device_; }
   void set_dropout(double probability);  // of every kind; 0 <= probability < 1
@@ -65,7 +71,7 @@ class TokenClassifier {
   BertConfig config_;
   at::Device device_;
   std::vector<std::pair<std::string, at::Tensor>> parameters_;
-  std::unique_ptr<const BertNetwork> network_;  // the same tensors, as the forward pass walks them
+  std::unique_ptr<BertNetwork> network_;  // the same tensors, as the forward pass walks them
 };
 
 }  // namespace fintag

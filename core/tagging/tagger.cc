@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -140,13 +141,7 @@ class BertTagger final : public Tagger {
 
   std::string device_name() const override { return DeviceName(classifier_->device()); }
 
-  int64_t memory_bytes() const override {
-    int64_t bytes = 0;
-    for (const auto& [name, parameter] : classifier_->parameters()) {
-      bytes += parameter.numel() * static_cast<int64_t>(parameter.element_size());
-    }
-    return bytes;
-  }
+  int64_t memory_bytes() const override { return classifier_->memory_bytes(); }
 
  private:
   absl::Status AddTokens(std::span<const std::string> words, EncodedSentence& sentence) const {
@@ -172,6 +167,10 @@ absl::StatusOr<std::unique_ptr<Tagger>> Tagger::Load(const std::filesystem::path
                                                      const TaggerOptions& options) {
   absl::StatusOr<at::Device> device = SelectDevice(options.device);
   if (!device.ok()) return device.status();
+  const std::optional<Precision> precision = PrecisionOfName(options.precision);
+  if (!precision) {
+    return absl::InvalidArgumentError(absl::StrCat("precision must be fp32, bf16 or int8, is ", options.precision));
+  }
   absl::StatusOr<Checkpoint> checkpoint = ReadCheckpoint(folder);
   if (!checkpoint.ok()) return checkpoint.status();
   const BertConfig& config = checkpoint->config;
@@ -194,6 +193,7 @@ absl::StatusOr<std::unique_ptr<Tagger>> Tagger::Load(const std::filesystem::path
   absl::StatusOr<std::unique_ptr<TokenClassifier>> classifier =
       TokenClassifier::Create(*checkpoint, {}, /*seed=*/0, *device);
   if (!classifier.ok()) return classifier.status();
+  if (absl::Status status = (*classifier)->Convert(*precision); !status.ok()) return status;
   return std::make_unique<BertTagger>(*std::move(tokenizer), *std::move(classifier), options.threads);
 }
 

@@ -30,6 +30,7 @@ constexpr char kUsage[] =
     "  --passes N                         tag it N times, the fastest counts (default 1)\n"
     "  --shuffle SEED                     packs windows at random instead of by length\n"
     "  --device auto|cpu|cuda             (default cpu)\n"
+    "  --precision fp32|bf16|int8         (default fp32)\n"
     "  --json FILE                        also writes windows, logits and tags of every word\n";
 
 struct Options {
@@ -37,6 +38,7 @@ struct Options {
   std::string corpus;
   std::string json;
   std::string device = "cpu";
+  std::string precision = "fp32";
   int64_t batch_tokens = 2048;
   int64_t passes = 1;
   int64_t shuffle = -1;  // negative: by length
@@ -58,6 +60,8 @@ absl::StatusOr<Options> ParseOptions(int argc, char** argv) {
       options.json = value;
     } else if (name == "--device") {
       options.device = value;
+    } else if (name == "--precision") {
+      options.precision = value;
     } else if (name == "--batch-tokens") {
       good = absl::SimpleAtoi(value, &options.batch_tokens) && options.batch_tokens > 0;
     } else if (name == "--passes") {
@@ -127,7 +131,8 @@ absl::Status TagCorpus(const Options& options) {
   bytes << file.rdbuf();
   absl::StatusOr<Corpus> corpus = ReadCorpus(bytes.str(), options.corpus);
   if (!corpus.ok()) return corpus.status();
-  absl::StatusOr<std::unique_ptr<Tagger>> tagger = Tagger::Load(options.model, {.device = options.device});
+  absl::StatusOr<std::unique_ptr<Tagger>> tagger =
+      Tagger::Load(options.model, {.device = options.device, .precision = options.precision});
   if (!tagger.ok()) return tagger.status();
 
   auto start = std::chrono::steady_clock::now();

@@ -67,6 +67,28 @@ TEST(TokenClassifier, PackingChangesNoLogit) {
   }
 }
 
+TEST(TokenClassifier, TagsInOtherPrecisionsWithNearlyTheSameLogits) {
+  at::manual_seed(31);
+  const Checkpoint checkpoint = RandomCheckpoint(TinyConfig());
+  const PackedBatch batch = RandomBatch({5, 17, 1, 60}, 50);
+  const auto exact = Model(checkpoint);
+  const at::Tensor expected = exact->Logits(batch).value();
+  for (const auto& [precision, tolerance] : {std::pair(Precision::kBFloat16, 0.05), {Precision::kInt8, 0.05}}) {
+    SCOPED_TRACE(PrecisionName(precision));
+    const auto model = Model(checkpoint);
+    ASSERT_TRUE(model->Convert(precision).ok());
+    EXPECT_TRUE(model->parameters().empty());
+    EXPECT_LT(model->memory_bytes(), exact->memory_bytes());
+    const at::Tensor error = model->Logits(batch).value() - expected;
+    EXPECT_GT(error.abs().max().item<double>(), 0);
+    EXPECT_LT((error.square().mean() / expected.square().mean()).sqrt().item<double>(), tolerance);
+  }
+  const auto unchanged = Model(checkpoint);
+  ASSERT_TRUE(unchanged->Convert(Precision::kFloat32).ok());
+  EXPECT_TRUE(at::equal(unchanged->Logits(batch).value(), expected));
+  EXPECT_EQ(unchanged->memory_bytes(), unchanged->parameter_count() * 4);
+}
+
 TEST(TokenClassifier, TrainingWithoutDropoutGivesTheSameRows) {
   at::manual_seed(31);
   const auto model = Model(RandomCheckpoint(TinyConfig()));

@@ -93,6 +93,27 @@ TEST_F(TaggerTest, SaysWhatItIs) {
   EXPECT_LT(tagger->memory_bytes(), 100'000);
 }
 
+TEST_F(TaggerTest, TagsInThePrecisionAsked) {
+  const std::unique_ptr<Tagger> exact = LoadTiny();
+  const std::vector<std::string> words = {"bank", "Boston", "zabc", "lender"};
+  EncodedSentence expected = Encode(*exact, words);
+  ForwardAlone(*exact, expected);
+  for (const char* precision : {"bf16", "int8"}) {
+    SCOPED_TRACE(precision);
+    absl::StatusOr<std::unique_ptr<Tagger>> tagger = Tagger::Load(folder_, {.device = "cpu", .precision = precision});
+    ASSERT_TRUE(tagger.ok()) << tagger.status();
+    EncodedSentence sentence = Encode(**tagger, words);
+    ForwardAlone(**tagger, sentence);
+    const float difference = LargestDifference(sentence.logits, expected.logits);
+    EXPECT_GT(difference, 0);
+    EXPECT_LT(difference, 0.2);
+    EXPECT_LT((*tagger)->memory_bytes(), exact->memory_bytes());
+  }
+  const absl::Status status = Tagger::Load(folder_, {.device = "cpu", .precision = "fp8"}).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(status));
+  EXPECT_THAT(status.message(), HasSubstr("fp8"));
+}
+
 TEST_F(TaggerTest, EncodesWordsWithOffsetsInTheirJoin) {
   const std::unique_ptr<Tagger> tagger = LoadTiny();
   const EncodedSentence sentence = Encode(*tagger, {"bank", "é", "Boston", "zabc"});

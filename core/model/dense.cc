@@ -1,0 +1,61 @@
+#include "core/model/dense.h"
+
+#include "core/model/linear.h"
+
+namespace fintag {
+namespace {
+
+constexpr Precision kPrecisions[] = {Precision::kFloat32, Precision::kBFloat16, Precision::kInt8};
+
+int64_t BytesOf(const at::Tensor& tensor) { return tensor.defined() ? static_cast<int64_t>(tensor.nbytes()) : 0; }
+
+}  // namespace
+
+std::string_view PrecisionName(Precision precision) {
+  switch (precision) {
+    case Precision::kFloat32:
+      return "fp32";
+    case Precision::kBFloat16:
+      return "bf16";
+    case Precision::kInt8:
+      return "int8";
+  }
+  return "";
+}
+
+std::optional<Precision> PrecisionOfName(std::string_view name) {
+  for (const Precision precision : kPrecisions) {
+    if (PrecisionName(precision) == name) return precision;
+  }
+  return std::nullopt;
+}
+
+int64_t Dense::bytes() const { return BytesOf(weight) + BytesOf(bias) + (int8 ? int8->bytes() : 0); }
+
+Dense ConvertDense(const Dense& dense, Precision precision) {
+  switch (precision) {
+    case Precision::kFloat32:
+      return dense;
+    case Precision::kBFloat16:
+      return {dense.weight.detach().to(at::kBFloat16), dense.bias.detach().to(at::kBFloat16), nullptr};
+    case Precision::kInt8:
+      return {{}, {}, std::make_shared<const Int8Weight>(QuantizeWeight(dense.weight, dense.bias))};
+  }
+  return dense;
+}
+
+at::Tensor Apply(const Dense& dense, const at::Tensor& x) {
+  if (dense.int8) return Int8Linear(x, *dense.int8);
+  if (dense.weight.scalar_type() == x.scalar_type()) return Linear(x, dense.weight, dense.bias);
+  return at::linear(x.to(dense.weight.scalar_type()), dense.weight, dense.bias).to(x.scalar_type());
+}
+
+at::Tensor Apply(const Dense& dense, const at::Tensor& x, Activation activation) {
+  if (dense.int8 && activation == Activation::kGelu) return Int8LinearGelu(x, *dense.int8);
+  if (!dense.int8 && dense.weight.scalar_type() == x.scalar_type()) {
+    return LinearActivation(x, dense.weight, dense.bias, activation);
+  }
+  return Activate(Apply(dense, x), activation);
+}
+
+}  // namespace fintag

@@ -1,0 +1,40 @@
+// A linear layer's parameters, in the precision that it is computed in.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "core/model/bert_config.h"
+#include "core/model/int8_linear.h"
+
+namespace fintag {
+
+// What linear layers are computed in; everything else stays float32. kBFloat16: inputs and weights rounded to bfloat16,
+// sums in float32. kInt8: int8_linear.h, on the CPU alone.
+enum class Precision { kFloat32, kBFloat16, kInt8 };
+
+// "fp32", "bf16", "int8", and back.
+std::string_view PrecisionName(Precision precision);
+std::optional<Precision> PrecisionOfName(std::string_view name);
+
+struct Dense {
+  at::Tensor weight;                                 // [out, in], float32 or bfloat16; undefined where `int8` is there
+  at::Tensor bias;                                   // [out], alike
+  std::shared_ptr<const Int8Weight> int8 = nullptr;  // unless converted
+
+  int64_t bytes() const;
+};
+
+// For tagging alone: what is converted has no gradients.
+Dense ConvertDense(const Dense& dense, Precision precision);
+
+// x w^T + bias: [tokens, out], float32, differentiable where the layer is in float32. x: [tokens, in], float32.
+at::Tensor Apply(const Dense& dense, const at::Tensor& x);
+// activation(x w^T + bias), alike.
+at::Tensor Apply(const Dense& dense, const at::Tensor& x, Activation activation);
+
+}  // namespace fintag

@@ -1,0 +1,71 @@
+// Quantisation and the product of 8-bit matrices. Included once a processor level, after simd_vector.inl and the
+// level's own MultiplyAddPairs, LoadPairs, BroadcastPair, ToFloats and StoreRounded.
+
+void Quantize(const float* x, int64_t columns, int64_t begin, int64_t end, int64_t pairs, int16_t* q, float* scale) {
+  for (int64_t row = begin; row < end; ++row) {
+    const float* from = x + row * columns;
+    int16_t* to = q + row * 2 * pairs;
+    F largest = {};
+    for (int64_t c = 0; c < columns; c += kLanes) {
+      const F value = Load(from + c, Lanes(columns - c));
+      largest = Maximum(largest, Maximum(value, -value));
+    }
+    const float magnitude = Maximum(largest);
+    scale[row] = magnitude / 127.0f;
+    const float inverse = magnitude > 0 ? 127.0f / magnitude : 0.0f;
+    int64_t c = 0;
+    for (; c + kLanes <= columns; c += kLanes) StoreRounded(to + c, Load(from + c) * inverse);
+    for (; c < 2 * pairs; ++c) to[c] = c < columns ? static_cast<int16_t>(__builtin_rintf(from[c] * inverse)) : 0;
+  }
+}
+
+constexpr int64_t kPanelVectors = kInt8PanelColumns / kLanes;
+
+// `kRows` rows of one panel. The sums stay in registers: 6 rows of 2 vectors beside what they are made of.
+template <int64_t kRows>
+FINTAG_INLINE void RowsOfPanel(const Int8Product& product, int64_t row, int64_t panel) {
+  const int64_t pairs = product.pairs;
+  const int16_t* x = product.x + row * 2 * pairs;
+  const int16_t* weight = product.weight + panel * pairs * 2 * kInt8PanelColumns;
+  I sums[kRows][kPanelVectors] = {};
+  for (int64_t p = 0; p < pairs; ++p) {
+    I columns[kPanelVectors];
+    for (int64_t v = 0; v < kPanelVectors; ++v) {
+      columns[v] = LoadPairs(weight + p * 2 * kInt8PanelColumns + v * 2 * kLanes);
+    }
+    for (int64_t r = 0; r < kRows; ++r) {
+      const I pair = BroadcastPair(x + r * 2 * pairs + 2 * p);
+      for (int64_t v = 0; v < kPanelVectors; ++v) sums[r][v] += MultiplyAddPairs(pair, columns[v]);
+    }
+  }
+  for (int64_t r = 0; r < kRows; ++r) {
+    float* y = product.y + (row + r) * product.columns;
+    for (int64_t v = 0; v < kPanelVectors; ++v) {
+      const int64_t c = panel * kInt8PanelColumns + v * kLanes;
+      if (c >= product.columns) break;
+      const int64_t n = Lanes(product.columns - c);
+      F value = ToFloats(sums[r][v]) * product.x_scale[row + r] * Load(product.weight_scale + c, n) +
+                Load(product.bias + c, n);
+      if (product.gelu) {
+        F gauss;
+        value *= NormalCdf(value, &gauss);
+      }
+      Store(y + c, value, n);
+    }
+  }
+}
+
+void Product(const Int8Product& product, int64_t begin, int64_t end, int64_t first, int64_t last) {
+  // So many rows of x stay in the second-level cache while the panels pass by, and a panel in the first-level one while
+  // the rows do.
+  constexpr int64_t kRowsAtOnce = 96;
+  for (int64_t block = begin; block < end; block += kRowsAtOnce) {
+    const int64_t block_end = block + kRowsAtOnce < end ? block + kRowsAtOnce : end;
+    for (int64_t panel = first; panel < last; ++panel) {
+      int64_t row = block;
+      for (; row + 6 <= block_end; row += 6) RowsOfPanel<6>(product, row, panel);
+      for (; row + 2 <= block_end; row += 2) RowsOfPanel<2>(product, row, panel);
+      for (; row < block_end; ++row) RowsOfPanel<1>(product, row, panel);
+    }
+  }
+}
