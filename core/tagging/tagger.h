@@ -21,7 +21,7 @@ namespace fintag {
 struct TaggerOptions {
   std::string device = "auto";     // auto, cpu or cuda
   std::string precision = "fp32";  // of linear layers: fp32, bf16 or int8 (core/model/dense.h)
-  int32_t threads = 0;             // of a forward pass; 0: all processors (LibTorch's choice, which OMP_NUM_THREADS sets)
+  int32_t threads = 0;  // of a forward pass; 0: all processors (LibTorch's choice, which OMP_NUM_THREADS sets)
 };
 
 // One sentence ready for the model, and the place where its scores gather.
