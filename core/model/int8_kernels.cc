@@ -20,17 +20,10 @@ namespace {
 #define FINTAG_VECTOR_BYTES 32
 #include "core/model/simd_vector.inl"
 #undef FINTAG_VECTOR_BYTES
-typedef I IUnaligned __attribute__((aligned(4), may_alias));
 
 // Sixteen products of 16-bit numbers, neighbours added: 8 sums.
 FINTAG_INLINE I MultiplyAddPairs(I a, I b) {
   return reinterpret_cast<I>(_mm256_madd_epi16(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
-}
-FINTAG_INLINE I LoadPairs(const int16_t* p) { return *reinterpret_cast<const IUnaligned*>(p); }
-FINTAG_INLINE I BroadcastPair(const int16_t* p) {
-  int32_t pair;
-  __builtin_memcpy(&pair, p, sizeof pair);
-  return pair - I{};
 }
 FINTAG_INLINE F ToFloats(I x) { return reinterpret_cast<F>(_mm256_cvtepi32_ps(reinterpret_cast<__m256i>(x))); }
 FINTAG_INLINE void StoreRounded(int16_t* to, F x) {
@@ -55,16 +48,6 @@ FINTAG_INLINE I MultiplyAddPairs(I a, I b) {
   // The low halves are the even elements, the high halves the odd ones.
   const I even = ((a << 16) >> 16) * ((b << 16) >> 16);
   return even + (a >> 16) * (b >> 16);
-}
-FINTAG_INLINE I LoadPairs(const int16_t* p) {
-  I pairs;
-  __builtin_memcpy(&pairs, p, sizeof pairs);
-  return pairs;
-}
-FINTAG_INLINE I BroadcastPair(const int16_t* p) {
-  int32_t pair;
-  __builtin_memcpy(&pair, p, sizeof pair);
-  return pair - I{};
 }
 FINTAG_INLINE F ToFloats(I x) { return __builtin_convertvector(x, F); }
 FINTAG_INLINE void StoreRounded(int16_t* to, F x) {

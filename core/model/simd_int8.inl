@@ -1,5 +1,17 @@
 // Quantisation and the product of 8-bit matrices. Included once a processor level, after simd_vector.inl and the
-// level's own MultiplyAddPairs, LoadPairs, BroadcastPair, ToFloats and StoreRounded.
+// level's own MultiplyAddPairs, ToFloats and StoreRounded.
+
+FINTAG_INLINE I LoadPairs(const int16_t* p) {
+  I pairs;
+  __builtin_memcpy(&pairs, p, sizeof pairs);
+  return pairs;
+}
+
+FINTAG_INLINE I BroadcastPair(const int16_t* p) {
+  int32_t pair;
+  __builtin_memcpy(&pair, p, sizeof pair);
+  return pair - I{};
+}
 
 void Quantize(const float* x, int64_t columns, int64_t begin, int64_t end, int64_t pairs, int16_t* q, float* scale) {
   for (int64_t row = begin; row < end; ++row) {
