@@ -29,25 +29,26 @@ async function refreshJobs(force) {
   if (finished(jobs) !== finished(state.jobs)) state.modelsAt = 0;
   const newest = jobs.jobs.find((job) => isActive(job) && job.state !== 'JOB_STATE_QUEUED') ?? jobs.jobs[0];
   const id = state.chosenJob || (newest ? shortName(newest.name) : '');
-  if (force || JSON.stringify(jobs) !== JSON.stringify(state.jobs) || id !== state.job?.id) showJobList(jobs, id);
-  state.jobs = jobs;
-  if (!id) {
-    state.job = null;
-    byId('job').hidden = true;
-    return;
-  }
+  const listChanged = JSON.stringify(jobs) !== JSON.stringify(state.jobs) || id !== state.job?.id;
   const view = state.job?.id === id ? state.job : new JobView(id);
-  try {
-    const changed = await view.refresh();
-    if (changed || force || view !== state.job) view.show();
-    state.job = view;
-  } catch (error) {
-    // Deleted, or an address of old: back to the newest.
-    if (!['NOT_FOUND', 'INVALID_ARGUMENT'].includes(error.code)) throw error;
-    state.chosenJob = '';
-    state.job = null;
-    byId('job').hidden = true;
+  let changed = false;
+  let gone = !id;
+  if (id) {
+    try {
+      changed = await view.refresh();
+    } catch (error) {
+      // Deleted, or an address of old: back to the newest.
+      if (!['NOT_FOUND', 'INVALID_ARGUMENT'].includes(error.code)) throw error;
+      state.chosenJob = '';
+      gone = true;
+    }
   }
+  // Both at once, when both answers are here: the list never says "succeeded" beside a curve that lacks its last epoch.
+  if (force || listChanged) showJobList(jobs, id);
+  state.jobs = jobs;
+  if (gone) byId('job').hidden = true;
+  else if (changed || force || view !== state.job) view.show();
+  state.job = gone ? null : view;
 }
 
 function showModels(force, models) {

@@ -131,6 +131,7 @@ def test_curves_grow_while_a_job_runs(server, look):
     assert len({loss for loss, _ in seen}) >= 4, seen
     assert len({f1 for _, f1 in seen}) >= 3, seen
     expect(row).to_contain_text("succeeded")
+    # At the same moment, so no waiting here: list and curves are drawn together.
     assert curve(page, "score-chart", 0) == 4 and curve(page, "loss-chart", 1) == 4
 
     job = server.job(name)
