@@ -1,9 +1,11 @@
 #include "core/model/checkpoint_folder.h"
 
 #include <array>
+#include <memory>
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "core/model/atomic_folder.h"
 #include "core/model/bert_tensors.h"
@@ -42,6 +44,7 @@ absl::StatusOr<BertConfig> ReadConfig(const fs::path& path) {
 
 // Takes over the tensors that `checkpoint.config` calls for and notes the rest.
 absl::Status TakeTensors(const WeightFiles& weights, Checkpoint& checkpoint) {
+  const auto files = std::make_shared<const std::vector<std::shared_ptr<const MappedFile>>>(weights.files);
   std::map<std::string, std::vector<int64_t>> expected;
   for (auto* list : {&EncoderTensors, &ClassifierTensors}) {
     for (BertTensor& tensor : (*list)(checkpoint.config)) expected[tensor.name] = std::move(tensor.shape);
@@ -67,7 +70,7 @@ absl::Status TakeTensors(const WeightFiles& weights, Checkpoint& checkpoint) {
     if (taken * 2 > weights.bytes()) {  // no type of weights takes less than two bytes
       return absl::InvalidArgumentError(StrCat("tensor ", name, ": the tensors take more than their file"));
     }
-    auto tensor = ToFloat32(stored);
+    auto tensor = ToFloat32(stored, files);
     if (!tensor.ok()) return tensor.status();
     checkpoint.tensors.emplace(name, *std::move(tensor));
   }

@@ -15,7 +15,7 @@
 namespace fintag {
 
 // Parameters by their name in transformers' BertForTokenClassification ("bert.embeddings.word_embeddings.weight",
-// "classifier.bias"), float32 on the CPU.
+// "classifier.bias"), float32 on the CPU. Those of ReadCheckpoint may be views of the mapped file: read them only.
 using TensorMap = std::map<std::string, at::Tensor>;
 
 struct Checkpoint {

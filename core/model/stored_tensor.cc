@@ -4,6 +4,7 @@
 #include <c10/util/Half.h>
 
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/str_join.h"
 #include "core/model/printable.h"
@@ -59,6 +60,17 @@ at::Tensor Copy(const StoredTensor& tensor) {
   return copy;
 }
 
+bool IsReady(const StoredTensor& tensor) {
+  return tensor.type == "F32" && tensor.strides.empty() && !tensor.bytes.empty() &&
+         reinterpret_cast<uintptr_t>(tensor.bytes.data()) % alignof(float) == 0;
+}
+
+at::Tensor View(const StoredTensor& tensor, std::shared_ptr<const void> keeper) {
+  void* data = const_cast<uint8_t*>(tensor.bytes.data());  // LibTorch has no tensor of constants
+  return at::from_blob(
+      data, tensor.shape, [keeper = std::move(keeper)](void*) {}, at::kFloat);
+}
+
 }  // namespace
 
 std::optional<int64_t> ElementCount(const std::vector<int64_t>& shape) {
@@ -77,7 +89,8 @@ std::optional<int64_t> ElementCount(const std::vector<int64_t>& shape) {
   return empty ? 0 : count;
 }
 
-absl::StatusOr<at::Tensor> ToFloat32(const StoredTensor& tensor) {
+absl::StatusOr<at::Tensor> ToFloat32(const StoredTensor& tensor, std::shared_ptr<const void> keeper) {
+  if (keeper != nullptr && IsReady(tensor)) return View(tensor, std::move(keeper));
   if (tensor.type == "F32") return Copy<float>(tensor);
   if (tensor.type == "F16") return Copy<c10::Half>(tensor);
   if (tensor.type == "BF16") return Copy<c10::BFloat16>(tensor);

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,9 +26,10 @@ struct StoredTensor {
 // those that are not zero passes 2^48.
 std::optional<int64_t> ElementCount(const std::vector<int64_t>& shape);
 
-// Copies the elements out of the file once, to float32 on the CPU. INVALID_ARGUMENT for a type other than F32, F16 and
-// BF16. Throws what LibTorch throws (memory).
-absl::StatusOr<at::Tensor> ToFloat32(const StoredTensor& tensor);
+// The elements as float32 on the CPU. Where they lie in the file as such, and `keeper` keeps its bytes alive, the
+// result is a view of them that holds `keeper` and must not be written to; otherwise they are copied. INVALID_ARGUMENT
+// for a type other than F32, F16 and BF16. Throws what LibTorch throws (memory).
+absl::StatusOr<at::Tensor> ToFloat32(const StoredTensor& tensor, std::shared_ptr<const void> keeper = nullptr);
 
 // "[30522, 384]".
 std::string ShapeText(const std::vector<int64_t>& shape);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <string>
@@ -65,6 +66,23 @@ TEST(Safetensors, AlignsTheData) {
     const std::string file = ReadFile(folder.path() / "a");
     EXPECT_EQ(*ByteReader(Bytes(file)).Next<uint64_t>() % 8, 0);
     EXPECT_EQ(file[8], '{');
+  }
+}
+
+TEST(Safetensors, ViewsElementsThatLieReady) {
+  for (const size_t shift : {size_t{0}, size_t{1}}) {
+    std::string header = Header("F32", "[2]", "[0,8]");
+    while ((8 + header.size()) % 4 != shift) header += ' ';
+    const auto file = std::make_shared<std::string>(File(header, 0) + std::string("\0\0\x80\x3f\0\0\0\x40", 8));
+    ASSERT_EQ(reinterpret_cast<uintptr_t>(file->data()) % 4, 0);
+    const auto read = ParseSafetensors(Bytes(*file));
+    ASSERT_TRUE(read.ok()) << read.status();
+    const at::Tensor values = *ToFloat32(read->front(), file);
+    EXPECT_TRUE(values.equal(at::tensor({1.F, 2.F})));
+    const bool is_view = values.const_data_ptr() == static_cast<const void*>(read->front().bytes.data());
+    EXPECT_EQ(is_view, shift == 0);
+    EXPECT_EQ(file.use_count(), is_view ? 2 : 1);
+    EXPECT_NE(ToFloat32(read->front())->const_data_ptr(), static_cast<const void*>(read->front().bytes.data()));
   }
 }
 
