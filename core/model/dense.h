@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "core/model/bert_config.h"
+#include "core/model/float_linear.h"
 #include "core/model/int8_linear.h"
 
 namespace fintag {
@@ -22,9 +23,10 @@ std::string_view PrecisionName(Precision precision);
 std::optional<Precision> PrecisionOfName(std::string_view name);
 
 struct Dense {
-  at::Tensor weight;                                 // [out, in], float32 or bfloat16; undefined where `int8` is there
-  at::Tensor bias;                                   // [out], alike
-  std::shared_ptr<const Int8Weight> int8 = nullptr;  // unless converted
+  at::Tensor weight = {};  // [out, in], float32 or bfloat16; undefined where one of the converted forms is there
+  at::Tensor bias = {};    // [out], alike
+  std::shared_ptr<const FloatWeight> packed = nullptr;
+  std::shared_ptr<const Int8Weight> int8 = nullptr;
 
   int64_t bytes() const;
 };

@@ -198,7 +198,6 @@ at::Tensor TokenClassifier::TrainingLogits(const PackedBatch& batch, const std::
 }
 
 absl::Status TokenClassifier::Convert(Precision precision) {
-  if (precision == Precision::kFloat32) return absl::OkStatus();
   if (precision == Precision::kInt8 && !device_.is_cpu()) {
     return absl::InvalidArgumentError("int8 is computed on the CPU alone: choose fp32 or bf16 for this device");
   }

@@ -51,8 +51,8 @@ class TokenClassifier {
   const std::vector<std::pair<std::string, at::Tensor>>& parameters() const { return parameters_; }
   int64_t parameter_count() const;
 
-  // From here on the encoder's linear layers are computed in `precision`, and their float32 weights are gone: the model
-  // tags and does nothing else, parameters() is empty. INVALID_ARGUMENT for int8 on another device than the CPU.
+  // From here on the model tags and does nothing else, parameters() is empty: the encoder's linear layers have their
+  // weights in `precision` and as its products read them. INVALID_ARGUMENT for int8 on another device than the CPU.
   absl::Status Convert(Precision precision);
   int64_t memory_bytes() const;  // of the parameters, in whichever precision
 

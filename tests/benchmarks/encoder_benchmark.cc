@@ -15,6 +15,7 @@
 
 #include "benchmark/benchmark.h"
 #include "core/model/bert_tensors.h"
+#include "core/model/dense.h"
 #include "core/model/embeddings.h"
 #include "core/model/layer_norm.h"
 #include "core/model/linear.h"
@@ -70,6 +71,26 @@ void LinearForward(benchmark::State& state) {
   CountProducts(state, kHidden * kIntermediate, state.range(0));
 }
 BENCHMARK(LinearForward)->Arg(16)->Arg(240)->Arg(2048)->UseRealTime();
+
+// As a tagger has the layer in each precision; the last two arguments are its inputs and outputs.
+void LinearOfTagger(benchmark::State& state, Precision precision) {
+  const at::NoGradGuard no_gradient;
+  const int64_t in = state.range(1);
+  const int64_t out = state.range(2);
+  const at::Tensor x = at::randn({state.range(0), in});
+  const Dense dense = ConvertDense({.weight = at::randn({out, in}), .bias = at::randn({out})}, precision);
+  for (auto _ : state) benchmark::DoNotOptimize(Apply(dense, x));
+  CountProducts(state, static_cast<double>(in * out), state.range(0));
+}
+void Shapes(benchmark::internal::Benchmark* benchmark) {
+  for (const int64_t rows : {16, 240, 2048}) {
+    benchmark->Args({rows, kHidden, kIntermediate})->Args({rows, kIntermediate, kHidden});
+  }
+  benchmark->UseRealTime();
+}
+BENCHMARK_CAPTURE(LinearOfTagger, fp32, Precision::kFloat32)->Apply(Shapes);
+BENCHMARK_CAPTURE(LinearOfTagger, bf16, Precision::kBFloat16)->Apply(Shapes);
+BENCHMARK_CAPTURE(LinearOfTagger, int8, Precision::kInt8)->Apply(Shapes);
 
 void LinearTraining(benchmark::State& state) {
   at::Tensor x = at::randn({state.range(0), kHidden}).requires_grad_();

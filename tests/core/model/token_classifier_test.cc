@@ -83,10 +83,11 @@ TEST(TokenClassifier, TagsInOtherPrecisionsWithNearlyTheSameLogits) {
     EXPECT_GT(error.abs().max().item<double>(), 0);
     EXPECT_LT((error.square().mean() / expected.square().mean()).sqrt().item<double>(), tolerance);
   }
-  const auto unchanged = Model(checkpoint);
-  ASSERT_TRUE(unchanged->Convert(Precision::kFloat32).ok());
-  EXPECT_TRUE(at::equal(unchanged->Logits(batch).value(), expected));
-  EXPECT_EQ(unchanged->memory_bytes(), unchanged->parameter_count() * 4);
+  const auto packed = Model(checkpoint);
+  ASSERT_TRUE(packed->Convert(Precision::kFloat32).ok());
+  EXPECT_TRUE(packed->parameters().empty());
+  EXPECT_LT(LargestDifference(packed->Logits(batch).value(), expected), 1e-5);
+  EXPECT_EQ(exact->memory_bytes(), exact->parameter_count() * 4);
 }
 
 TEST(TokenClassifier, TrainingWithoutDropoutGivesTheSameRows) {
