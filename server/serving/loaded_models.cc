@@ -9,6 +9,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "core/text/strings.h"
+#include "server/serving/free_memory.h"
 
 namespace fintag::server {
 namespace {
@@ -107,6 +108,7 @@ class Models final : public LoadedModels {
   // Loads for the caller who made the slot; the others of this version wait for it.
   absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadInto(const std::shared_ptr<Slot>& slot) {
     absl::StatusOr<std::shared_ptr<const LoadedModel>> model = Load(slot->version);
+    ReturnFreeMemory();
     if (model.ok()) {
       // Forget comes behind each deletion, but it cannot have seen a slot made after it.
       absl::StatusOr<ModelVersion> current = registry_.Resolve(slot->version.name(), /*tagger=*/true);
@@ -138,7 +140,10 @@ class Models final : public LoadedModels {
     try {
       absl::StatusOr<std::unique_ptr<Tagger>> tagger = load_(registry_.Folder(version), options_.tagger);
       if (!tagger.ok()) return tagger.status();
-      auto model = std::make_shared<LoadedModel>();
+      std::shared_ptr<LoadedModel> model(new LoadedModel, [](LoadedModel* unloaded) {
+        delete unloaded;
+        ReturnFreeMemory();
+      });
       model->version = version;
       model->statistics = VersionStatistics::Create();
       // Not by `this`: a handle may outlive it.

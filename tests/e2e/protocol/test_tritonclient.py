@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tritonclient.grpc as triton
 import tritonclient.grpc.aio as triton_aio
+from conftest import wait_for
 from fintag.v1 import tagging_pb2
 from served_model import TEXTS, entities_of, served  # noqa: F401  (a fixture)
 from tritonclient.grpc import service_pb2, service_pb2_grpc
@@ -221,7 +222,10 @@ def test_models_are_loaded_and_unloaded_by_name(served, client):  # noqa: F811
     client.load_model("sec")
     assert client.is_model_ready("sec") and served_version(served).loaded
     assert states()["sec", "1"] == ("READY", "")
+    loaded = served.metric("process_resident_memory_bytes")
     client.unload_model("sec")
+    weights = served_version(served).size_bytes
+    wait_for(lambda: served.metric("process_resident_memory_bytes") < loaded - 0.8 * weights, what="its memory given back")
     assert decoded(client.infer("sec", [tensor(TEXTS)]), "ENTITIES")  # loads it again
     assert client.is_model_ready("sec")
     refused(lambda: client.load_model("nothing"), "NOT_FOUND")
