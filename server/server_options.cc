@@ -73,7 +73,12 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
   limit("--max-texts", options.tagging.max_texts, "Texts in one tag request");
   limit("--max-queue-tokens", options.models.scheduler.max_queue_tokens, "Tokens that may wait for one model");
   limit("--max-batch-tokens", options.models.scheduler.max_batch_tokens, "Tokens in one forward pass");
-  limit("--max-loaded-models", options.models.max_loaded, "Model versions in memory");
+  limits
+      ->add_option("--model-memory", options.models.max_memory_bytes,
+                   "Weights in memory, in bytes or as 500MB, 2GB; models unused for longest make room")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+      ->check(positive)
+      ->capture_default_str();
   limit("--max-dataset-bytes", options.max_dataset_bytes, "Largest dataset");
   limit("--max-model-bytes", options.max_model_bytes, "Largest model import");
   limit("--max-watchers", options.max_watchers, "Open job watches");

@@ -21,7 +21,7 @@ def fleet():
         "starts", f"sum(changes(process_start_time_seconds{{{HERE}}}[$__range]))",
         limits=((GREEN, None), (YELLOW, 1)), decimals=0))
     made.with_panel(number(
-        "Models in memory", "Model versions that servers have loaded (--max-loaded-models is the limit of one).",
+        "Models in memory", "Model versions that servers have loaded (--model-memory is the limit of one).",
         "short", "loaded", f"count(fintag_queue_tokens{{{HERE}}}) or vector(0)", decimals=0))
     made.with_panel(number(
         "Fullest disk", "How full the file system with the data folder is, on the server where it is fullest.",

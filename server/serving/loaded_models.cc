@@ -1,6 +1,5 @@
 #include "server/serving/loaded_models.h"
 
-#include <algorithm>
 #include <exception>
 #include <map>
 #include <utility>
@@ -24,6 +23,9 @@ struct Slot {
   std::shared_ptr<const LoadedModel> model;  // if it went well
   int64_t last_use = 0;
 };
+
+// Nothing while it loads.
+int64_t BytesOf(const Slot& slot) { return slot.ready ? slot.model->scheduler->tagger().memory_bytes() : 0; }
 
 // A deleted model can come back under the same name, its first version with other weights.
 bool IsSame(const ModelVersion& a, const ModelVersion& b) {
@@ -159,10 +161,12 @@ class Models final : public LoadedModels {
     }
   }
 
-  // Makes room for `newest` by the versions unused for longest. Those that still load stay.
+  // Makes room for `newest`, which stays however large it is, by the versions unused for longest.
   void DropUnused(const Slot& newest, std::vector<std::shared_ptr<Slot>>& dropped)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    while (slots_.size() > static_cast<size_t>(std::max(options_.max_loaded, 1))) {
+    int64_t bytes = 0;
+    for (const auto& [name, slot] : slots_) bytes += BytesOf(*slot);
+    while (bytes > options_.max_memory_bytes) {
       auto oldest = slots_.end();
       for (auto place = slots_.begin(); place != slots_.end(); ++place) {
         const Slot& slot = *place->second;
@@ -170,6 +174,7 @@ class Models final : public LoadedModels {
         if (oldest == slots_.end() || slot.last_use < oldest->second->last_use) oldest = place;
       }
       if (oldest == slots_.end()) return;
+      bytes -= BytesOf(*oldest->second);
       dropped.push_back(oldest->second);
       slots_.erase(oldest);
     }

@@ -26,7 +26,7 @@ struct LoadedModel {
 struct LoadedModelsOptions {
   TagSchedulerOptions scheduler;
   TaggerOptions tagger;
-  int32_t max_loaded = 8;  // versions; the one unused for longest is dropped beyond that
+  int64_t max_memory_bytes = int64_t{4} << 30;  // of weights; beyond that the version unused for longest is dropped
 };
 
 // Told after every batch of every version.

@@ -62,12 +62,12 @@ class LoadedModelsTest : public ::testing::Test {
  protected:
   void SetUp() override {
     for (const char* id : {"a", "b", "c"}) registry_.Put(id, 1, id);
-    Create(8);
+    Create(800);
   }
 
-  void Create(int32_t max_loaded) {
+  void Create(int64_t max_memory_bytes) {
     LoadedModelsOptions options;
-    options.max_loaded = max_loaded;
+    options.max_memory_bytes = max_memory_bytes;
     models_ = LoadedModels::Create(
         registry_, options,
         [this](const ModelVersion& version, const BatchReport& report) {
@@ -202,7 +202,7 @@ TEST_F(LoadedModelsTest, BatchUnderWayOutlivesForget) {
 }
 
 TEST_F(LoadedModelsTest, DropsTheVersionUnusedForLongest) {
-  Create(2);
+  Create(299);  // a model takes 100
   auto held = Get("models/a").value();
   ASSERT_TRUE(Get("models/b").ok());
   ASSERT_TRUE(Get("models/a").ok());
@@ -216,8 +216,16 @@ TEST_F(LoadedModelsTest, DropsTheVersionUnusedForLongest) {
   EXPECT_EQ(loads_, 4);
 }
 
-TEST_F(LoadedModelsTest, LoadsAtOnceStayWithinTheLimit) {
+TEST_F(LoadedModelsTest, LargerThanTheLimitIsLoadedAlone) {
   Create(1);
+  ASSERT_TRUE(Get("models/a").ok());
+  ASSERT_TRUE(Get("models/b").ok());
+  EXPECT_FALSE(models_->IsLoaded("models/a/versions/1"));
+  EXPECT_TRUE(models_->IsLoaded("models/b/versions/1"));
+}
+
+TEST_F(LoadedModelsTest, LoadsAtOnceStayWithinTheLimit) {
+  Create(100);
   loading_.Close();
   std::vector<std::future<bool>> callers;
   for (const char* name : {"models/a", "models/b", "models/c"}) {
