@@ -1,4 +1,5 @@
 // fintag models import | list | show | export | delete
+#include <cmath>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -39,6 +40,12 @@ std::string VersionFacts(const Terminal& out, const fintag::v1::ModelVersion& ve
   facts.Add("size", SizeText(version.size_bytes()));
   facts.Add("weights", version.weights_sha256().empty() ? "" : "sha256 " + version.weights_sha256());
   facts.Add("loaded", version.loaded() ? "yes" : "no");
+  for (const auto& figures : version.precision().figures()) {
+    facts.Add("precision", absl::StrCat(figures.precision(), ": F1 ", ScoreText(figures.f1()), ", ",
+                                        WithCommas(std::llround(figures.tokens_per_second())), " tokens/s on ",
+                                        version.precision().machine(),
+                                        figures.precision() == version.precision().chosen() ? " (chosen)" : ""));
+  }
   for (const std::string& note : version.notes()) facts.Add("note", note);
   std::string text = facts.Text(out);
   if (version.has_scores()) {

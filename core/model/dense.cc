@@ -30,6 +30,14 @@ std::optional<Precision> PrecisionOfName(std::string_view name) {
   return std::nullopt;
 }
 
+std::vector<Precision> FastPrecisions(const at::Device& device) {
+  if (!device.is_cpu()) return {Precision::kFloat32, Precision::kBFloat16};
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512bf16")) return {Precision::kFloat32, Precision::kBFloat16, Precision::kInt8};
+#endif
+  return {Precision::kFloat32, Precision::kInt8};
+}
+
 int64_t Dense::bytes() const {
   return BytesOf(weight) + BytesOf(bias) + (packed ? packed->bytes() : 0) + (int8 ? int8->bytes() : 0);
 }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "core/model/bert_config.h"
 #include "core/model/float_linear.h"
@@ -21,6 +22,10 @@ enum class Precision { kFloat32, kBFloat16, kInt8 };
 // "fp32", "bf16", "int8", and back.
 std::string_view PrecisionName(Precision precision);
 std::optional<Precision> PrecisionOfName(std::string_view name);
+
+// Those that `device` has instructions for: float32 (first); bfloat16 on a GPU, or with AVX-512's or AMX's instructions
+// for it; int8 on the CPU.
+std::vector<Precision> FastPrecisions(const at::Device& device);
 
 struct Dense {
   at::Tensor weight = {};  // [out, in], float32 or bfloat16; undefined where one of the converted forms is there

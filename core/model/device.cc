@@ -13,14 +13,23 @@ namespace {
 
 bool HasCuda() { return at::globalContext().hasCUDA(); }
 
+// The rest of the first line of `file` that begins with `start`, and with a colon behind it.
+std::string FieldOf(const std::filesystem::path& file, const std::string& start) {
+  std::ifstream lines(file);
+  for (std::string line; std::getline(lines, line);) {
+    const size_t colon = line.find(':');
+    if (line.starts_with(start) && colon != std::string::npos) {
+      return std::string(absl::StripAsciiWhitespace(line.substr(colon + 1)));
+    }
+  }
+  return "";
+}
+
 // From the driver's own files: LibTorch names a GPU only through CUDA headers, which a CPU build must do without.
 std::string FirstGpuModel() {
   std::error_code error;
   for (const auto& gpu : std::filesystem::directory_iterator("/proc/driver/nvidia/gpus", error)) {
-    std::ifstream information(gpu.path() / "information");
-    for (std::string line; std::getline(information, line);) {
-      if (absl::StartsWith(line, "Model:")) return std::string(absl::StripAsciiWhitespace(line.substr(6)));
-    }
+    if (std::string model = FieldOf(gpu.path() / "information", "Model"); !model.empty()) return model;
   }
   return "";
 }
@@ -43,6 +52,12 @@ std::string DeviceName(const at::Device& device) {
   if (!device.is_cuda()) return device.str();
   const std::string name = FirstGpuModel();
   return name.empty() ? device.str() : absl::StrCat(device.str(), " (", name, ")");
+}
+
+std::string MachineName(const at::Device& device, int64_t threads) {
+  if (!device.is_cpu()) return DeviceName(device);
+  const std::string processor = FieldOf("/proc/cpuinfo", "model name");
+  return absl::StrCat(processor.empty() ? "unknown processor" : processor, ", ", threads, " threads");
 }
 
 }  // namespace fintag

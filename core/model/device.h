@@ -17,4 +17,7 @@ absl::StatusOr<at::Device> SelectDevice(std::string_view name);
 // "cpu" or "cuda:0 (NVIDIA H200)".
 std::string DeviceName(const at::Device& device);
 
+// What speed depends on: "AMD EPYC 7763, 2 threads" for the CPU, the device's name for a GPU.
+std::string MachineName(const at::Device& device, int64_t threads);
+
 }  // namespace fintag

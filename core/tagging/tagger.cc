@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <limits>
 #include <optional>
@@ -11,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/model/checkpoint_folder.h"
+#include "core/model/dense.h"
 #include "core/model/device.h"
 #include "core/model/packed_batch.h"
 #include "core/model/token_classifier.h"
@@ -57,8 +59,11 @@ void UseThreads(int32_t threads) {
 class BertTagger final : public Tagger {
  public:
   BertTagger(std::shared_ptr<const WordPieceTokenizer> tokenizer, std::unique_ptr<TokenClassifier> classifier,
-             int32_t threads)
-      : tokenizer_(std::move(tokenizer)), classifier_(std::move(classifier)), threads_(threads) {}
+             Precision precision, int32_t threads)
+      : tokenizer_(std::move(tokenizer)),
+        classifier_(std::move(classifier)),
+        precision_(precision),
+        threads_(threads) {}
 
   absl::StatusOr<EncodedSentence> EncodeText(std::string_view text) const override {
     absl::StatusOr<std::vector<TextWord>> words = SplitWords(text);
@@ -141,6 +146,8 @@ class BertTagger final : public Tagger {
 
   std::string device_name() const override { return DeviceName(classifier_->device()); }
 
+  std::string precision() const override { return std::string(PrecisionName(precision_)); }
+
   int64_t memory_bytes() const override { return classifier_->memory_bytes(); }
 
  private:
@@ -158,19 +165,12 @@ class BertTagger final : public Tagger {
 
   std::shared_ptr<const WordPieceTokenizer> tokenizer_;
   std::unique_ptr<TokenClassifier> classifier_;
+  const Precision precision_;
   const int32_t threads_;
 };
 
-}  // namespace
-
-absl::StatusOr<std::unique_ptr<Tagger>> Tagger::Load(const std::filesystem::path& folder,
-                                                     const TaggerOptions& options) {
-  absl::StatusOr<at::Device> device = SelectDevice(options.device);
-  if (!device.ok()) return device.status();
-  const std::optional<Precision> precision = PrecisionOfName(options.precision);
-  if (!precision) {
-    return absl::InvalidArgumentError(absl::StrCat("precision must be fp32, bf16 or int8, is ", options.precision));
-  }
+absl::StatusOr<std::unique_ptr<Tagger>> LoadIn(const std::filesystem::path& folder, const at::Device& device,
+                                               Precision precision, int32_t threads) {
   absl::StatusOr<Checkpoint> checkpoint = ReadCheckpoint(folder);
   if (!checkpoint.ok()) return checkpoint.status();
   const BertConfig& config = checkpoint->config;
@@ -191,10 +191,88 @@ absl::StatusOr<std::unique_ptr<Tagger>> Tagger::Load(const std::filesystem::path
                                                    ": they are not of one model"));
   }
   absl::StatusOr<std::unique_ptr<TokenClassifier>> classifier =
-      TokenClassifier::Create(*checkpoint, {}, /*seed=*/0, *device);
+      TokenClassifier::Create(*checkpoint, {}, /*seed=*/0, device);
   if (!classifier.ok()) return classifier.status();
-  if (absl::Status status = (*classifier)->Convert(*precision); !status.ok()) return status;
-  return std::make_unique<BertTagger>(*std::move(tokenizer), *std::move(classifier), options.threads);
+  if (absl::Status status = (*classifier)->Convert(precision); !status.ok()) return status;
+  return std::make_unique<BertTagger>(*std::move(tokenizer), *std::move(classifier), precision, threads);
+}
+
+// Of forward passes over sentences of a usual length, the fastest of a few.
+absl::StatusOr<double> MeasureSpeed(const Tagger& tagger) {
+  constexpr std::string_view kSentence =
+      "As of June 30 , 2023 , Fairhaven Bancorp , Inc . and its subsidiaries had $ 4.1 million outstanding under the "
+      "credit agreement with First Harbor Bank , N.A . , as administrative agent in New York .";
+  constexpr int kSentences = 16;
+  constexpr int kPasses = 4;
+  absl::StatusOr<EncodedSentence> sentence = tagger.EncodeText(kSentence);
+  if (!sentence.ok()) return sentence.status();
+  std::vector<WindowRef> windows;
+  for (int i = 0; i < kSentences; ++i) {
+    for (size_t window = 0; window < sentence->windows.size(); ++window) {
+      windows.push_back({&*sentence, static_cast<int32_t>(window)});
+    }
+  }
+  double fastest = std::numeric_limits<double>::infinity();
+  for (int pass = 0; pass < kPasses; ++pass) {
+    const auto start = std::chrono::steady_clock::now();
+    if (absl::Status status = tagger.Forward(windows); !status.ok()) return status;
+    fastest = std::min(fastest, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  return static_cast<double>(kSentences * sentence->tokens) / fastest;
+}
+
+std::string MachineOf(const at::Device& device, const TaggerOptions& options) {
+  return MachineName(device, options.threads > 0 ? options.threads : at::get_num_threads());
+}
+
+absl::StatusOr<std::unique_ptr<Tagger>> LoadFastest(const std::filesystem::path& folder, const at::Device& device,
+                                                    const TaggerOptions& options) {
+  const std::string machine = MachineOf(device, options);
+  if (const auto chosen = ReadPrecisionChoice(folder, machine); chosen && PrecisionOfName(chosen->precision)) {
+    return LoadIn(folder, device, *PrecisionOfName(chosen->precision), options.threads);
+  }
+  std::vector<PrecisionFigures> candidates = ScoredPrecisions(folder);
+  const std::vector<Precision> fast = FastPrecisions(device);
+  std::erase_if(candidates, [&](const PrecisionFigures& candidate) {
+    const std::optional<Precision> precision = PrecisionOfName(candidate.precision);
+    return !precision || std::find(fast.begin(), fast.end(), *precision) == fast.end();
+  });
+  if (candidates.size() < 2) return LoadIn(folder, device, Precision::kFloat32, options.threads);
+
+  std::vector<std::unique_ptr<Tagger>> taggers;
+  for (PrecisionFigures& candidate : candidates) {
+    auto tagger = LoadIn(folder, device, *PrecisionOfName(candidate.precision), options.threads);
+    if (!tagger.ok()) return tagger.status();
+    const absl::StatusOr<double> speed = MeasureSpeed(**tagger);
+    if (!speed.ok()) return speed.status();
+    candidate.tokens_per_second = *speed;
+    taggers.push_back(*std::move(tagger));
+  }
+  const PrecisionChoice choice{machine, FastestPrecision(candidates), candidates};
+  WritePrecisionChoice(folder, choice);
+  return std::move(*std::find_if(taggers.begin(), taggers.end(),
+                                 [&](const auto& tagger) { return tagger->precision() == choice.precision; }));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Tagger>> Tagger::Load(const std::filesystem::path& folder,
+                                                     const TaggerOptions& options) {
+  absl::StatusOr<at::Device> device = SelectDevice(options.device);
+  if (!device.ok()) return device.status();
+  if (options.precision == "auto") return LoadFastest(folder, *device, options);
+  const std::optional<Precision> precision = PrecisionOfName(options.precision);
+  if (!precision) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("precision must be auto, fp32, bf16 or int8, is ", options.precision));
+  }
+  return LoadIn(folder, *device, *precision, options.threads);
+}
+
+std::optional<PrecisionChoice> ChosenPrecision(const std::filesystem::path& folder, const TaggerOptions& options) {
+  const absl::StatusOr<at::Device> device = SelectDevice(options.device);
+  if (!device.ok()) return std::nullopt;
+  return ReadPrecisionChoice(folder, MachineOf(*device, options));
 }
 
 }  // namespace fintag

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,14 +14,17 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/tagging/decoding.h"
+#include "core/tagging/precision_choice.h"
 #include "core/tagging/windows.h"
 #include "core/text/word_splitter.h"
 
 namespace fintag {
 
 struct TaggerOptions {
-  std::string device = "auto";     // auto, cpu or cuda
-  std::string precision = "fp32";  // of linear layers: fp32, bf16 or int8 (core/model/dense.h)
+  std::string device = "auto";  // auto, cpu or cuda
+  // Of linear layers: fp32, bf16 or int8 (core/model/dense.h), or auto: precision_choice.h, chosen at the first load of
+  // a version, which then takes a second more.
+  std::string precision = "fp32";
   int32_t threads = 0;  // of a forward pass; 0: all processors (LibTorch's choice, which OMP_NUM_THREADS sets)
 };
 
@@ -82,8 +86,12 @@ class Tagger {
 
   virtual const std::vector<std::string>& tags() const = 0;
   virtual std::string device_name() const = 0;
-  virtual int64_t memory_bytes() const = 0;  // of the weights
+  virtual std::string precision() const = 0;  // fp32, bf16 or int8
+  virtual int64_t memory_bytes() const = 0;   // of the weights
 };
+
+// What precision auto chose for the checkpoint in `folder` on this machine; nothing where it has not yet.
+std::optional<PrecisionChoice> ChosenPrecision(const std::filesystem::path& folder, const TaggerOptions& options);
 
 // Packs `windows` greedily by length, at most `max_tokens` a batch (a longer window goes alone): longest first,
 // so that what runs together is alike. Returns indices into `windows`.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -14,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/model/checkpoint_folder.h"
+#include "core/model/dense.h"
 #include "core/model/device.h"
 #include "core/model/token_classifier.h"
 #include "core/model/torch_status.h"
@@ -88,6 +90,7 @@ class TrainingRun {
   absl::StatusOr<std::optional<double>> RunStep(std::span<const SentenceBatch> batches, double learning_rate);
   absl::Status EvaluateEpoch(EpochResult& result);
   absl::Status Keep(const EpochResult& result);
+  absl::Status ScorePrecisions();
   absl::StatusOr<TrainingResult> Finish();
 
   const TrainingInput& input_;
@@ -314,7 +317,40 @@ absl::Status TrainingRun::Keep(const EpochResult& result) {
                          {{kRecordFile, TrainingRecordJson(record_)}});
 }
 
+// For precision auto (core/tagging/precision_choice.h). What goes wrong here takes nothing from the training.
+absl::Status TrainingRun::ScorePrecisions() {
+  const std::vector<EpochResult>& epochs = record_.result.epochs;
+  const auto kept_epoch = std::find_if(
+      epochs.begin(), epochs.end(), [&](const EpochResult& epoch) { return epoch.epoch == record_.result.kept_epoch; });
+  const at::Device device = model_->device();
+  const std::vector<Precision> precisions = FastPrecisions(device);
+  if (kept_epoch == epochs.end() || precisions.size() < 2) return absl::OkStatus();
+  optimizer_.reset();
+  model_.reset();  // its weights may be of another epoch
+  const absl::StatusOr<Checkpoint> kept = ReadCheckpoint(input_.checkpoint);
+  if (!kept.ok()) return kept.status();
+  std::map<std::string, double> scores;
+  for (const Precision precision : precisions) {
+    double& f1 = scores[std::string(PrecisionName(precision))];
+    f1 = kept_epoch->scores.micro.f1;
+    if (precision == Precision::kFloat32) continue;
+    absl::StatusOr<std::unique_ptr<TokenClassifier>> model = TokenClassifier::Create(*kept, {}, /*seed=*/0, device);
+    if (!model.ok()) return model.status();
+    if (absl::Status converted = (*model)->Convert(precision); !converted.ok()) return converted;
+    const absl::StatusOr<Evaluation> evaluation = Evaluate(**model, encoded_validation_, stop_);
+    if (!evaluation.ok()) return evaluation.status();
+    f1 = ScoreTags(gold_, evaluation->predicted).micro.f1;
+  }
+  record_.result.precision_f1 = std::move(scores);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<TrainingResult> TrainingRun::Finish() {
+  if (record_.result.kept_epoch > 0 && !record_.result.cancelled) {
+    if (const absl::Status scored = ScorePrecisions(); !scored.ok()) {
+      record_.start.notes.push_back(absl::StrCat("not scored in other precisions: ", scored.message()));
+    }
+  }
   // The checkpoint was written with the epochs until then; the record names them all.
   if (record_.result.kept_epoch > 0) {
     const absl::Status replaced = ReplaceFile(input_.checkpoint / kRecordFile, TrainingRecordJson(record_));

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,9 @@ struct TrainingResult {
   std::vector<EpochResult> epochs;
   int32_t best_epoch = 0;
   int32_t kept_epoch = 0;  // whose weights are in the checkpoint folder
+  // Micro F1 of the kept weights on the validation part, in each precision that the device computes fast, by its name;
+  // empty where only float32 is, or the run was cancelled.
+  std::map<std::string, double> precision_f1;
   bool cancelled = false;
 };
 

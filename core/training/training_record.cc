@@ -38,6 +38,7 @@ std::string TrainingRecordJson(const TrainingRecord& record) {
                        {"epochs", std::move(epochs)},
                        {"best_epoch", record.result.best_epoch},
                        {"kept_epoch", record.result.kept_epoch},
+                       {"precision_f1", record.result.precision_f1},
                        {"cancelled", record.result.cancelled}};
   return Dump(object, 2) + "\n";
 }

@@ -19,7 +19,8 @@ struct TrainingRecord {
 };
 
 // The file's text. Fields: format (1), version, base, dataset, options, seed, device, threads, parameters, tags,
-// notes, baseline (scores of the word lookup), epochs (loss, scores, unseen), best_epoch, kept_epoch, cancelled.
+// notes, baseline (scores of the word lookup), epochs (loss, scores, unseen), best_epoch, kept_epoch,
+// precision_f1 (as in TrainingResult), cancelled.
 std::string TrainingRecordJson(const TrainingRecord& record);
 
 }  // namespace fintag

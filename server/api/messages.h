@@ -7,6 +7,7 @@
 #include <fintag/v1/training.pb.h>
 
 #include "absl/status/statusor.h"
+#include "core/tagging/precision_choice.h"
 #include "core/training/event_log.h"
 #include "core/training/scores.h"
 #include "server/datasets/dataset_registry.h"
@@ -20,6 +21,7 @@ fintag::v1::EntityScores ToMessage(const EntityScores& scores);
 fintag::v1::Scores ToMessage(const Scores& scores);
 fintag::v1::Dataset ToMessage(const Dataset& dataset);
 fintag::v1::ModelVersion ToMessage(const ModelVersion& version);
+fintag::v1::PrecisionChoice ToMessage(const PrecisionChoice& choice);
 fintag::v1::JobState ToMessage(JobState state);
 fintag::v1::TrainingOptions ToMessage(const TrainingOptions& options);
 fintag::v1::Job ToMessage(const Job& job);  // without what the event log knows

@@ -21,6 +21,9 @@ std::string Method(const char* name) { return std::string("fintag.v1.ModelServic
 fintag::v1::ModelVersion ModelService::VersionMessage(const ModelVersion& version) const {
   fintag::v1::ModelVersion message = ToMessage(version);
   message.set_loaded(loaded_.IsLoaded(version.name()));
+  if (const std::optional<PrecisionChoice> choice = loaded_.ChosenPrecision(version)) {
+    *message.mutable_precision() = ToMessage(*choice);
+  }
   return message;
 }
 
@@ -77,6 +80,7 @@ absl::Status ModelService::Export(const std::string& name,
 
   fintag::v1::ExportModelResponse message;
   message.mutable_start()->set_name(version->name());
+  std::erase_if(*files, [](const fintag::v1::FileDescription& file) { return file.file_name() == kPrecisionFile; });
   for (const auto& file : *files) *message.mutable_start()->add_files() = file;
   if (!writer.Write(message)) return absl::CancelledError("the caller went away");
   return SendFiles(*files, folder, [&](std::string chunk) {

@@ -121,4 +121,17 @@ fintag::v1::ModelVersion ToMessage(const ModelVersion& version) {
   return message;
 }
 
+fintag::v1::PrecisionChoice ToMessage(const PrecisionChoice& choice) {
+  fintag::v1::PrecisionChoice message;
+  message.set_machine(choice.machine);
+  message.set_chosen(choice.precision);
+  for (const PrecisionFigures& candidate : choice.figures) {
+    fintag::v1::PrecisionFigures& figures = *message.add_figures();
+    figures.set_precision(candidate.precision);
+    figures.set_f1(candidate.f1);
+    figures.set_tokens_per_second(candidate.tokens_per_second);
+  }
+  return message;
+}
+
 }  // namespace fintag::server

@@ -106,6 +106,11 @@ class Models final : public LoadedModels {
     return models;
   }
 
+  std::optional<PrecisionChoice> ChosenPrecision(const ModelVersion& version) const override {
+    if (options_.tagger.precision != "auto" || version.is_base()) return std::nullopt;
+    return fintag::ChosenPrecision(registry_.Folder(version), options_.tagger);
+  }
+
  private:
   // Loads for the caller who made the slot; the others of this version wait for it.
   absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadInto(const std::shared_ptr<Slot>& slot) {

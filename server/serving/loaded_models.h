@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,8 @@ class LoadedModels {
   // error. A version that no one asked for yet is OK.
   virtual absl::Status Readiness(const std::string& version_name) const = 0;
   virtual std::vector<std::shared_ptr<const LoadedModel>> Snapshot() const = 0;
+  // What precision auto chose for `version` on this machine; nothing before its first load, or without auto.
+  virtual std::optional<PrecisionChoice> ChosenPrecision(const ModelVersion& version) const = 0;
 };
 
 }  // namespace fintag::server

@@ -105,7 +105,7 @@ class Server:
     def import_model(self, name, folder, request_id=""):
         from fintag.v1 import dataset_pb2, model_pb2 as pb
         names = ["config.json", "vocab.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-                 "model.safetensors"]
+                 "fintag.json", "model.safetensors"]
         files = [(n, (folder / n).read_bytes()) for n in names if (folder / n).exists()]
 
         def messages():

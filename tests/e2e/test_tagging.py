@@ -1,9 +1,12 @@
 """Tagging over the wire: offsets, long texts, full queues, deadlines, streams, limits."""
+import os
+import subprocess
 import threading
 
 import grpc
 import pytest
-from conftest import CORPUS, wait_for
+from conftest import BIN, CORPUS, wait_for
+from fintag.v1 import model_pb2
 from fintag.v1 import tagging_pb2 as pb
 from test_datasets import reasons
 
@@ -145,3 +148,32 @@ def test_a_base_encoder_cannot_tag(server):
     with pytest.raises(grpc.RpcError) as refused:
         server.tag(["text"], model="models/base")
     assert refused.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+
+
+def test_precision_auto_chooses_once_and_shows_both_figures(start_server, trained):
+    server = start_server("--precision", "auto")
+    server.import_model("tagger", trained)
+
+    def version():
+        return server.models.GetModel(model_pb2.GetModelRequest(name="models/tagger")).versions[0]
+    assert not version().HasField("precision")
+    answer = server.tag(TEXTS)
+    choice = version().precision
+    assert [f.precision for f in choice.figures][0] == "fp32" and "threads" in choice.machine
+    allowed = {f.precision: f.tokens_per_second for f in choice.figures if f.f1 >= choice.figures[0].f1 - 0.002}
+    assert choice.chosen == max(allowed, key=allowed.get) and min(allowed.values()) > 0
+    recorded = (server.data / "models" / "tagger" / "1" / "precision.json")
+    text = recorded.read_text(encoding="utf-8")
+    assert choice.machine in text
+
+    server.stop()
+    server.start()
+    again = server.tag(TEXTS)
+    assert [r.entities for r in again.results] == [r.entities for r in answer.results]
+    assert version().precision == choice and recorded.read_text(encoding="utf-8") == text
+    shown = subprocess.run([BIN / "fintag", "models", "show", "tagger"], capture_output=True, text=True, check=True,
+                           env=os.environ | {"FINTAG_SERVER": server.address}).stdout
+    assert shown.count("(chosen)") == 1 and shown.count(" tokens/s on ") == len(choice.figures)
+    # It says nothing on another machine: an export leaves it behind.
+    parts = list(server.models.ExportModel(model_pb2.ExportModelRequest(name="models/tagger")))
+    assert "fintag.json" in (names := [f.file_name for f in parts[0].start.files]) and "precision.json" not in names

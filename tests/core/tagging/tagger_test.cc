@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <random>
 #include <thread>
 
@@ -112,6 +113,38 @@ TEST_F(TaggerTest, TagsInThePrecisionAsked) {
   const absl::Status status = Tagger::Load(folder_, {.device = "cpu", .precision = "fp8"}).status();
   EXPECT_TRUE(absl::IsInvalidArgument(status));
   EXPECT_THAT(status.message(), HasSubstr("fp8"));
+}
+
+TEST_F(TaggerTest, ChoosesThePrecisionOnceForAMachine) {
+  const TaggerOptions options{.device = "cpu", .precision = "auto"};
+  EXPECT_EQ(LoadTiny()->precision(), "fp32");
+  // Without scores there is nothing to choose by.
+  EXPECT_EQ((*Tagger::Load(folder_, options))->precision(), "fp32");
+  EXPECT_FALSE(ChosenPrecision(folder_, options));
+
+  std::ofstream(folder_ / "fintag.json") << R"({"precision_f1": {"fp32": 0.8, "int8": 0.8}})";
+  const std::string precision = (*Tagger::Load(folder_, options))->precision();
+  const std::optional<PrecisionChoice> choice = ChosenPrecision(folder_, options);
+  ASSERT_TRUE(choice);
+  EXPECT_EQ(choice->precision, precision);
+  ASSERT_THAT(choice->figures, SizeIs(2));
+  for (const PrecisionFigures& figures : choice->figures) EXPECT_GT(figures.tokens_per_second, 0);
+  EXPECT_EQ(precision, FastestPrecision(choice->figures));
+
+  // What is recorded counts, whatever a new measurement would say.
+  PrecisionChoice other = *choice;
+  for (const char* recorded : {"int8", "fp32"}) {
+    other.precision = recorded;
+    WritePrecisionChoice(folder_, other);
+    EXPECT_EQ((*Tagger::Load(folder_, options))->precision(), recorded);
+  }
+  // Another number of threads is another machine.
+  EXPECT_FALSE(ChosenPrecision(folder_, {.device = "cpu", .precision = "auto", .threads = 77}));
+
+  std::filesystem::remove(folder_ / kPrecisionFile);
+  std::ofstream(folder_ / "fintag.json") << R"({"precision_f1": {"fp32": 0.8, "int8": 0.7}})";
+  EXPECT_EQ((*Tagger::Load(folder_, options))->precision(), "fp32");
+  EXPECT_EQ(ChosenPrecision(folder_, options)->figures[1].f1, 0.7);
 }
 
 TEST_F(TaggerTest, EncodesWordsWithOffsetsInTheirJoin) {

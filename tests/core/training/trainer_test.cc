@@ -118,6 +118,10 @@ TEST_F(TrainingTest, KeepsTheBestEpochOrTheLast) {
   EXPECT_EQ(best->best_epoch, highest->epoch);
   ASSERT_NE(best->best_epoch, 6) << "the test needs a run that gets worse";
   EXPECT_EQ(Record(checkpoint())["kept_epoch"], best->best_epoch);
+  // What the kept weights score in each precision, for those who tag with them.
+  EXPECT_EQ(best->precision_f1.at("fp32"), best->epochs[best->best_epoch - 1].scores.micro.f1);
+  EXPECT_NEAR(best->precision_f1.at("int8"), best->precision_f1.at("fp32"), 0.1);
+  EXPECT_EQ(Record(checkpoint())["precision_f1"], best->precision_f1);
   EXPECT_EQ(Record(checkpoint())["epochs"].size(), 6u) << "the record names epochs behind the kept one too";
   const std::string best_weights = Weights();
 

@@ -89,6 +89,7 @@ class FakeTagger final : public Tagger {
   TaggedSentence Decode(const EncodedSentence&, Decoding) const override { return {}; }
   const std::vector<std::string>& tags() const override { return tags_; }
   std::string device_name() const override { return "cpu"; }
+  std::string precision() const override { return "fp32"; }
   int64_t memory_bytes() const override { return 100; }
 
  private:
