@@ -1,5 +1,6 @@
-// Stands before protobuf's own header in builds for the thread sanitizer: there that header gives map fields two members
-// more, which Debian's library, built without, does not know of, so that it would read every field at the wrong place.
+// Stands before protobuf's own header in builds for the thread sanitizer: there that header gives map fields two
+// members more, which Debian's library, built without, does not know of, so that it would read every field at the wrong
+// place.
 #pragma once
 
 // What the header includes, so that these still see the sanitizer.
