@@ -33,23 +33,35 @@ void Quantize(const float* x, int64_t columns, int64_t begin, int64_t end, int64
 
 constexpr int64_t kPanelVectors = kInt8PanelColumns / kLanes;
 
+template <int64_t kRows>
+FINTAG_INLINE void AddPairs(const int16_t* x, int64_t pairs, const int16_t* weight, int64_t p,
+                            I (&sums)[kRows][kPanelVectors]) {
+  I columns[kPanelVectors];
+  for (int64_t v = 0; v < kPanelVectors; ++v) {
+    columns[v] = LoadPairs(weight + p * 2 * kInt8PanelColumns + v * 2 * kLanes);
+  }
+  for (int64_t r = 0; r < kRows; ++r) {
+    const I pair = BroadcastPair(x + r * 2 * pairs + 2 * p);
+    for (int64_t v = 0; v < kPanelVectors; ++v) sums[r][v] += MultiplyAddPairs(pair, columns[v]);
+  }
+}
+
 // `kRows` rows of one panel. The sums stay in registers: 6 rows of 2 vectors beside what they are made of.
 template <int64_t kRows>
-FINTAG_INLINE void RowsOfPanel(const Int8Product& product, int64_t row, int64_t panel) {
+FINTAG_INLINE void GroupOfPanel(const Int8Product& product, int64_t row, int64_t end, int64_t panel) {
   const int64_t pairs = product.pairs;
   const int16_t* x = product.x + row * 2 * pairs;
   const int16_t* weight = product.weight + panel * pairs * 2 * kInt8PanelColumns;
   I sums[kRows][kPanelVectors] = {};
-  for (int64_t p = 0; p < pairs; ++p) {
-    I columns[kPanelVectors];
-    for (int64_t v = 0; v < kPanelVectors; ++v) {
-      columns[v] = LoadPairs(weight + p * 2 * kInt8PanelColumns + v * 2 * kLanes);
-    }
+  int64_t p = 0;
+  for (; p + 16 <= pairs; p += 16) {
+    // The next group's rows, as in simd_float.inl.
     for (int64_t r = 0; r < kRows; ++r) {
-      const I pair = BroadcastPair(x + r * 2 * pairs + 2 * p);
-      for (int64_t v = 0; v < kPanelVectors; ++v) sums[r][v] += MultiplyAddPairs(pair, columns[v]);
+      if (row + kRows + r < end) __builtin_prefetch(x + (kRows + r) * 2 * pairs + 2 * p);
     }
+    for (int64_t i = p; i < p + 16; ++i) AddPairs<kRows>(x, pairs, weight, i, sums);
   }
+  for (; p < pairs; ++p) AddPairs<kRows>(x, pairs, weight, p, sums);
   for (int64_t r = 0; r < kRows; ++r) {
     float* y = product.y + (row + r) * product.columns;
     for (int64_t v = 0; v < kPanelVectors; ++v) {
@@ -68,16 +80,17 @@ FINTAG_INLINE void RowsOfPanel(const Int8Product& product, int64_t row, int64_t 
 }
 
 void Product(const Int8Product& product, int64_t begin, int64_t end, int64_t first, int64_t last) {
-  // So many rows of x stay in the second-level cache while the panels pass by, and a panel in the first-level one while
-  // the rows do.
-  constexpr int64_t kRowsAtOnce = 96;
-  for (int64_t block = begin; block < end; block += kRowsAtOnce) {
-    const int64_t block_end = block + kRowsAtOnce < end ? block + kRowsAtOnce : end;
+  // So many rows of x (192 KB) stay in the second-level cache while the panels pass by.
+  constexpr int64_t kRowNumbers = 96 * 1024;
+  const int64_t numbers = 2 * product.pairs;
+  const int64_t rows_at_once = numbers * 12 > kRowNumbers ? 12 : kRowNumbers / numbers / 6 * 6;
+  for (int64_t block = begin; block < end; block += rows_at_once) {
+    const int64_t block_end = block + rows_at_once < end ? block + rows_at_once : end;
     for (int64_t panel = first; panel < last; ++panel) {
-      int64_t row = block;
-      for (; row + 6 <= block_end; row += 6) RowsOfPanel<6>(product, row, panel);
-      for (; row + 2 <= block_end; row += 2) RowsOfPanel<2>(product, row, panel);
-      for (; row < block_end; ++row) RowsOfPanel<1>(product, row, panel);
+      ForGroups(
+          block, block_end, [&]<int64_t kRows>(int64_t row) __attribute__((always_inline)) {
+            GroupOfPanel<kRows>(product, row, block_end, panel);
+          });
     }
   }
 }

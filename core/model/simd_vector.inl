@@ -14,6 +14,36 @@ FINTAG_INLINE F Broadcast(float x) { return x - F{}; }
 FINTAG_INLINE U Broadcast(uint32_t x) { return x - U{}; }
 FINTAG_INLINE int64_t Lanes(int64_t left) { return left < kLanes ? left : kLanes; }
 
+// Calls body.operator()<n>(row) for groups of n rows, 1 to 6, that cover begin to end. As few groups as there must be,
+// all about as large: one or two rows alone would wait for their sums.
+template <typename Body>
+FINTAG_INLINE void ForGroups(int64_t begin, int64_t end, const Body& body) {
+  const int64_t rows = end - begin;
+  const int64_t groups = (rows + 5) / 6;
+  for (int64_t group = 0; group < groups; ++group) {
+    const int64_t row = begin + group * rows / groups;
+    switch (begin + (group + 1) * rows / groups - row) {
+      case 6:
+        body.template operator()<6>(row);
+        break;
+      case 5:
+        body.template operator()<5>(row);
+        break;
+      case 4:
+        body.template operator()<4>(row);
+        break;
+      case 3:
+        body.template operator()<3>(row);
+        break;
+      case 2:
+        body.template operator()<2>(row);
+        break;
+      default:
+        body.template operator()<1>(row);
+    }
+  }
+}
+
 // The first `count` lanes; the others are 0.
 FINTAG_INLINE F Load(const float* p, int64_t count) {
   if (count == kLanes) return Load(p);

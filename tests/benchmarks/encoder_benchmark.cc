@@ -167,34 +167,38 @@ void EmbeddingTraining(benchmark::State& state) {
 }
 BENCHMARK(EmbeddingTraining)->Arg(8)->UseRealTime();
 
-TokenClassifier& MiniLm() {
-  static const std::unique_ptr<TokenClassifier> kModel = [] {
-    Checkpoint checkpoint;
-    BertConfig& config = checkpoint.config;
-    config.vocabulary_size = kVocabulary;
-    config.hidden_size = kHidden;
-    config.layers = kLayers;
-    config.heads = kHeads;
-    config.intermediate_size = kIntermediate;
-    config.max_positions = 512;
-    for (const BertTensor& tensor : EncoderTensors(config)) {
-      const double mean = tensor.name.ends_with("LayerNorm.weight") ? 1 : 0;
-      checkpoint.tensors[tensor.name] = at::randn(tensor.shape) * 0.02 + mean;
-    }
-    return TokenClassifier::Create(checkpoint, {"O", "B-ORG", "I-ORG", "B-PER", "I-PER"}, 1, at::kCPU).value();
-  }();
-  return *kModel;
+std::unique_ptr<TokenClassifier> MiniLm() {
+  Checkpoint checkpoint;
+  BertConfig& config = checkpoint.config;
+  config.vocabulary_size = kVocabulary;
+  config.hidden_size = kHidden;
+  config.layers = kLayers;
+  config.heads = kHeads;
+  config.intermediate_size = kIntermediate;
+  config.max_positions = 512;
+  for (const BertTensor& tensor : EncoderTensors(config)) {
+    const double mean = tensor.name.ends_with("LayerNorm.weight") ? 1 : 0;
+    checkpoint.tensors[tensor.name] = at::randn(tensor.shape) * 0.02 + mean;
+  }
+  return TokenClassifier::Create(checkpoint, {"O", "B-ORG", "I-ORG", "B-PER", "I-PER"}, 1, at::kCPU).value();
 }
 
-void Tagging(benchmark::State& state) {
+void Tagging(benchmark::State& state, Precision precision) {
+  const std::unique_ptr<TokenClassifier> model = MiniLm();
+  if (!model->Convert(precision).ok()) return;
   const PackedBatch batch = Batch(state.range(0));
-  for (auto _ : state) benchmark::DoNotOptimize(MiniLm().Logits(batch).value());
+  for (auto _ : state) benchmark::DoNotOptimize(model->Logits(batch).value());
   CountProducts(state, kProductsAToken, batch.tokens());
 }
-BENCHMARK(Tagging)->Arg(1)->Arg(8)->Arg(64)->UseRealTime()->Unit(benchmark::kMillisecond);
+void Sentences(benchmark::internal::Benchmark* benchmark) {
+  benchmark->Arg(1)->Arg(8)->Arg(64)->UseRealTime()->Unit(benchmark::kMillisecond);
+}
+BENCHMARK_CAPTURE(Tagging, fp32, Precision::kFloat32)->Apply(Sentences);
+BENCHMARK_CAPTURE(Tagging, int8, Precision::kInt8)->Apply(Sentences);
 
 // Forward, loss on three tokens of four, backward; no optimiser.
 void Training(benchmark::State& state) {
+  const std::unique_ptr<TokenClassifier> model = MiniLm();
   const PackedBatch batch = Batch(state.range(0));
   std::vector<int64_t> rows;
   for (int64_t i = 0; i < batch.tokens(); ++i) {
@@ -203,8 +207,8 @@ void Training(benchmark::State& state) {
   const at::Tensor tags = at::zeros({static_cast<int64_t>(rows.size())}, at::kLong);
   uint64_t seed = 0;
   for (auto _ : state) {
-    at::cross_entropy_loss(MiniLm().TrainingLogits(batch, rows, seed++), tags).backward();
-    for (const auto& [name, parameter] : MiniLm().parameters()) at::Tensor(parameter).mutable_grad().reset();
+    at::cross_entropy_loss(model->TrainingLogits(batch, rows, seed++), tags).backward();
+    for (const auto& [name, parameter] : model->parameters()) at::Tensor(parameter).mutable_grad().reset();
   }
   CountProducts(state, 3 * kProductsAToken, batch.tokens());
 }
