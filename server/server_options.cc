@@ -53,7 +53,8 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
   app.add_option("--device", options.models.tagger.device, "Where models tag: auto, cpu or cuda")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
       ->capture_default_str();
-  app.add_option("--precision", options.models.tagger.precision, "What models tag in: fp32, bf16, int8 (CPU alone), or auto: the fastest that "
+  app.add_option("--precision", options.models.tagger.precision,
+                 "What models tag in: fp32, bf16, int8 (CPU alone), or auto: the fastest that "
                  "loses at most 0.002 of F1, for each version")
       ->check(CLI::IsMember({"auto", "fp32", "bf16", "int8"}))
       ->capture_default_str();
