@@ -87,8 +87,7 @@ void ReadConll(benchmark::State& state) {
 BENCHMARK(ReadConll)->Arg(1000)->Arg(10000)->Unit(benchmark::kMillisecond);
 
 void DecodeWords(benchmark::State& state, Decoding decoding) {
-  const std::vector<std::string> tags = {"O",     "B-LOC", "I-LOC", "B-MISC", "I-MISC",
-                                         "B-ORG", "I-ORG", "B-PER", "I-PER"};
+  const std::vector<std::string> tags = {"O", "B-LOC", "I-LOC", "B-MISC", "I-MISC", "B-ORG", "I-ORG", "B-PER", "I-PER"};
   std::mt19937 random(1);
   std::normal_distribution<float> normal;
   std::vector<float> logits(static_cast<size_t>(state.range(0)) * tags.size());

@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/tagging/tagger.h"
 #include "core/text/corpus.h"
+#include "core/training/brief_spin.h"
 #include "core/training/scores.h"
 
 namespace fintag {
@@ -199,6 +200,7 @@ absl::Status TagCorpus(const Options& options) {
 }  // namespace fintag
 
 int main(int argc, char** argv) {
+  fintag::SpinBriefly(argv);  // as the server does
   const absl::StatusOr<fintag::Options> options = fintag::ParseOptions(argc, argv);
   if (!options.ok()) {
     std::cerr << options.status().message() << '\n' << fintag::kUsage;
