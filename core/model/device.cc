@@ -5,7 +5,6 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace fintag {
@@ -56,8 +55,9 @@ std::string DeviceName(const at::Device& device) {
 
 std::string MachineName(const at::Device& device, int64_t threads) {
   if (!device.is_cpu()) return DeviceName(device);
-  const std::string processor = FieldOf("/proc/cpuinfo", "model name");
-  return absl::StrCat(processor.empty() ? "unknown processor" : processor, ", ", threads, " threads");
+  // Read once: a list of models asks for each of its versions.
+  static const std::string kProcessor = FieldOf("/proc/cpuinfo", "model name");
+  return absl::StrCat(kProcessor.empty() ? "unknown processor" : kProcessor, ", ", threads, " threads");
 }
 
 }  // namespace fintag
