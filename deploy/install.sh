@@ -130,7 +130,8 @@ python_environment() {
   echo "installing $requirements"
   rm -rf "$folder"
   python3 -m venv "$folder"
-  "$folder/bin/pip" install -q --disable-pip-version-check "${@:3}" -r "$requirements" 2> >(grep -v '^WARNING' >&2)
+  # Debian's pip would run the setup.py of what comes as source in this environment, which lacks what that needs.
+  "$folder/bin/pip" install -q --disable-pip-version-check --use-pep517 "${@:3}" -r "$requirements" 2> >(grep -v '^WARNING' >&2)
   touch "$stamp"
 }
 

@@ -32,39 +32,32 @@ std::optional<Precision> PrecisionOfName(std::string_view name) {
 
 std::vector<Precision> FastPrecisions(const at::Device& device) {
   if (!device.is_cpu()) return {Precision::kFloat32, Precision::kBFloat16};
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512bf16")) return {Precision::kFloat32, Precision::kBFloat16, Precision::kInt8};
-#endif
-  return {Precision::kFloat32, Precision::kInt8};
+  std::vector<Precision> precisions;
+  for (const Precision precision : kPrecisions) {
+    if (BestProduct(precision) != nullptr) precisions.push_back(precision);
+  }
+  return precisions;
 }
 
-int64_t Dense::bytes() const {
-  return BytesOf(weight) + BytesOf(bias) + (packed ? packed->bytes() : 0) + (int8 ? int8->bytes() : 0);
-}
+int64_t Dense::bytes() const { return BytesOf(weight) + BytesOf(bias) + (packed ? packed->bytes() : 0); }
 
 Dense ConvertDense(const Dense& dense, Precision precision) {
-  switch (precision) {
-    case Precision::kFloat32:
-      if (!dense.weight.is_cpu() || !PrefersFloatLinear()) return dense;
-      return {.packed = std::make_shared<const FloatWeight>(PackWeight(dense.weight, dense.bias))};
-    case Precision::kBFloat16:
-      return {.weight = dense.weight.detach().to(at::kBFloat16), .bias = dense.bias.detach().to(at::kBFloat16)};
-    case Precision::kInt8:
-      return {.int8 = std::make_shared<const Int8Weight>(QuantizeWeight(dense.weight, dense.bias))};
+  const ProductKernels* kernels = dense.weight.is_cpu() ? BestProduct(precision) : nullptr;
+  if (kernels != nullptr) {
+    return {.packed = std::make_shared<const PackedWeight>(PackWeight(dense.weight, dense.bias, *kernels))};
   }
-  return dense;
+  if (precision == Precision::kFloat32) return dense;
+  return {.weight = dense.weight.detach().to(at::kBFloat16), .bias = dense.bias.detach().to(at::kBFloat16)};
 }
 
 at::Tensor Apply(const Dense& dense, const at::Tensor& x) {
-  if (dense.packed) return FloatLinear(x, *dense.packed);
-  if (dense.int8) return Int8Linear(x, *dense.int8);
+  if (dense.packed) return PackedLinear(x, *dense.packed);
   if (dense.weight.scalar_type() == x.scalar_type()) return Linear(x, dense.weight, dense.bias);
   return at::linear(x.to(dense.weight.scalar_type()), dense.weight, dense.bias).to(x.scalar_type());
 }
 
 at::Tensor Apply(const Dense& dense, const at::Tensor& x, Activation activation) {
-  if (dense.packed && activation == Activation::kGelu) return FloatLinearGelu(x, *dense.packed);
-  if (dense.int8 && activation == Activation::kGelu) return Int8LinearGelu(x, *dense.int8);
+  if (dense.packed && activation == Activation::kGelu) return PackedLinearGelu(x, *dense.packed);
   if (dense.weight.defined() && dense.weight.scalar_type() == x.scalar_type()) {
     return LinearActivation(x, dense.weight, dense.bias, activation);
   }

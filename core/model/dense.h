@@ -10,14 +10,10 @@
 #include <vector>
 
 #include "core/model/bert_config.h"
-#include "core/model/float_linear.h"
-#include "core/model/int8_linear.h"
+#include "core/model/packed_linear.h"
+#include "core/model/precision.h"
 
 namespace fintag {
-
-// What linear layers are computed in; everything else stays float32. kBFloat16: inputs and weights rounded to bfloat16,
-// sums in float32. kInt8: int8_linear.h, on the CPU alone.
-enum class Precision { kFloat32, kBFloat16, kInt8 };
 
 // "fp32", "bf16", "int8", and back.
 std::string_view PrecisionName(Precision precision);
@@ -28,10 +24,9 @@ std::optional<Precision> PrecisionOfName(std::string_view name);
 std::vector<Precision> FastPrecisions(const at::Device& device);
 
 struct Dense {
-  at::Tensor weight = {};  // [out, in], float32 or bfloat16; undefined where one of the converted forms is there
+  at::Tensor weight = {};  // [out, in], float32 or bfloat16; undefined where the packed form is there
   at::Tensor bias = {};    // [out], alike
-  std::shared_ptr<const FloatWeight> packed = nullptr;
-  std::shared_ptr<const Int8Weight> int8 = nullptr;
+  std::shared_ptr<const PackedWeight> packed = nullptr;
 
   int64_t bytes() const;
 };

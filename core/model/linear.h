@@ -9,7 +9,7 @@ namespace fintag {
 
 // What multiplies matrices. MKL, behind at::linear, keeps AMD processors on its AVX2 path; oneDNN of the same LibTorch
 // uses AVX-512 there, at more than twice the speed. Elsewhere the two are alike; a tagger's layers are packed there
-// (float_linear.h).
+// (packed_linear.h).
 enum class LinearBackend { kAten, kOneDnn };
 
 // oneDNN on AMD processors with AVX-512 where this LibTorch has it. By feature and not by measuring, so that the same

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "core/model/gelu_table.h"
+
 // Each level includes the same loops under its own target, so that one binary runs everywhere. Nothing of the standard
 // library is used inside: an inline function of it, compiled for AVX-512, could be the copy that the linker keeps.
 #define FINTAG_INLINE static inline __attribute__((always_inline))

@@ -83,8 +83,7 @@ void GeluForward(const float* x, float* y, int64_t count) {
   for (int64_t i = 0; i < count; i += kLanes) {
     const int64_t n = Lanes(count - i);
     const F value = Load(x + i, n);
-    F gauss;
-    Store(y + i, value * NormalCdf(value, &gauss), n);
+    Store(y + i, Gelu(value), n);
   }
 }
 

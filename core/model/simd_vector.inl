@@ -14,33 +14,24 @@ FINTAG_INLINE F Broadcast(float x) { return x - F{}; }
 FINTAG_INLINE U Broadcast(uint32_t x) { return x - U{}; }
 FINTAG_INLINE int64_t Lanes(int64_t left) { return left < kLanes ? left : kLanes; }
 
-// Calls body.operator()<n>(row) for groups of n rows, 1 to 6, that cover begin to end. As few groups as there must be,
-// all about as large: one or two rows alone would wait for their sums.
-template <typename Body>
+template <int64_t kRows, typename Body>
+FINTAG_INLINE void ForGroup(int64_t row, int64_t rows, const Body& body) {
+  if (rows == kRows) {
+    body.template operator()<kRows>(row);
+  } else if constexpr (kRows > 1) {
+    ForGroup<kRows - 1>(row, rows, body);
+  }
+}
+
+// Calls body.operator()<n>(row) for groups of n rows, 1 to kMost, that cover begin to end. As few groups as there must
+// be, all about as large: one or two rows alone would wait for their sums.
+template <int64_t kMost, typename Body>
 FINTAG_INLINE void ForGroups(int64_t begin, int64_t end, const Body& body) {
   const int64_t rows = end - begin;
-  const int64_t groups = (rows + 5) / 6;
+  const int64_t groups = (rows + kMost - 1) / kMost;
   for (int64_t group = 0; group < groups; ++group) {
     const int64_t row = begin + group * rows / groups;
-    switch (begin + (group + 1) * rows / groups - row) {
-      case 6:
-        body.template operator()<6>(row);
-        break;
-      case 5:
-        body.template operator()<5>(row);
-        break;
-      case 4:
-        body.template operator()<4>(row);
-        break;
-      case 3:
-        body.template operator()<3>(row);
-        break;
-      case 2:
-        body.template operator()<2>(row);
-        break;
-      default:
-        body.template operator()<1>(row);
-    }
+    ForGroup<kMost>(row, begin + (group + 1) * rows / groups - row, body);
   }
 }
 
@@ -121,4 +112,31 @@ FINTAG_INLINE F NormalCdf(F x, F* gauss) {
   p = p * t + 0.254829592f;
   const F upper = 0.5f * p * t * *gauss;
   return x < F{} ? upper : 1.0f - upper;
+}
+
+// The table's values at `index`, taken modulo 16.
+FINTAG_INLINE F LookUp(const float* table, I index) {
+#if FINTAG_VECTOR_BYTES == 64
+  return __builtin_shuffle(Load(table), index);
+#elif FINTAG_VECTOR_BYTES == 32
+  return __builtin_shuffle(Load(table), Load(table + 8), index);
+#else
+  F values;
+  for (int64_t i = 0; i < kLanes; ++i) values[i] = table[index[i] & 15];
+  return values;
+#endif
+}
+
+// x * Phi(x) to 1e-6, Phi as in NormalCdf.
+FINTAG_INLINE F Gelu(F x) {
+  const F magnitude = Minimum(x < F{} ? -x : x, Broadcast(GeluTable::kLimit));
+  const F place = magnitude * GeluTable::kWidthsAUnit - 0.5f;
+  const F shifted = place + 12582912.0f;  // rounds, as in Exp
+  const F t = place - (shifted - 12582912.0f);
+  const I interval = reinterpret_cast<I>(shifted);
+  F tail = LookUp(kGeluTable.coefficient[GeluTable::kDegree], interval);
+  for (int64_t k = GeluTable::kDegree - 1; k >= 0; --k) {
+    tail = tail * t + LookUp(kGeluTable.coefficient[k], interval);
+  }
+  return (x < F{} ? F{} : x) - magnitude * tail;
 }

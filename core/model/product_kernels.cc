@@ -1,0 +1,284 @@
+#include "core/model/product_kernels.h"
+
+#include <cstring>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+#include "core/model/gelu_table.h"
+
+// As in simd_kernels.cc: each level includes the same loops under its own target, and nothing of the standard library.
+#define FINTAG_INLINE static inline __attribute__((always_inline))
+
+namespace fintag {
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define FINTAG_X86_LEVELS 1
+
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
+namespace avx512 {
+namespace {
+#define FINTAG_VECTOR_BYTES 64
+#include "core/model/simd_vector.inl"
+
+constexpr int64_t kPanelColumns = 32;
+constexpr int64_t kGroupRows = 12;     // of 2 vectors, beside 2 of weights and one of inputs: 27 registers of 32
+constexpr bool kFetchesAhead = false;  // costs a twentieth here
+
+using Sums = F;
+FINTAG_INLINE F MultiplyAdd(F sums, I inputs, I weights) {
+  return sums + reinterpret_cast<F>(inputs) * reinterpret_cast<F>(weights);
+}
+#include "core/model/simd_product.inl"
+const ProductKernels kFloat32 = {"avx512", Precision::kFloat32, 1, 1, kPanelColumns, 1, 0, nullptr, Product};
+}  // namespace
+}  // namespace avx512
+#pragma GCC pop_options
+
+// With instructions that not every processor with AVX-512 has: each table says in ProductLevel() what it needs.
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,avx512vnni,avx512bf16,amx-tile,amx-int8,amx-bf16")
+namespace avx512_small {
+namespace {
+#include "core/model/simd_vector.inl"
+#undef FINTAG_VECTOR_BYTES
+
+using avx512::kFetchesAhead;
+using avx512::kGroupRows;
+using avx512::kPanelColumns;
+
+// Eight tiles of 16 rows of 64 bytes, for as long as this lives: a thread that has tiles costs more to switch to.
+class TileScope {
+ public:
+  __attribute__((always_inline)) TileScope() {
+    struct alignas(64) Shape {
+      uint8_t palette = 1;
+      uint8_t start_row = 0;
+      uint8_t reserved[14] = {};
+      uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+      uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+    };
+    static_assert(sizeof(Shape) == 64);
+    const Shape shape;
+    _tile_loadconfig(&shape);
+  }
+  __attribute__((always_inline)) ~TileScope() { _tile_release(); }
+  TileScope(const TileScope&) = delete;
+  TileScope& operator=(const TileScope&) = delete;
+};
+
+namespace bf16 {
+using Sums = F;
+using Element = uint16_t;
+constexpr bool kScaled = false;
+FINTAG_INLINE F MultiplyAdd(F sums, I inputs, I weights) {
+  return _mm512_dpbf16_ps(sums, reinterpret_cast<__m512bh>(inputs), reinterpret_cast<__m512bh>(weights));
+}
+FINTAG_INLINE void Round(F values, Element* to) {
+  const __m256bh rounded = _mm512_cvtneps_pbh(values);
+  __builtin_memcpy(to, &rounded, sizeof rounded);
+}
+#include "core/model/simd_product.inl"
+//
+#include "core/model/simd_convert.inl"
+#define MultiplyTiles(sums, inputs, weights) _tile_dpbf16ps(sums, inputs, weights)
+#include "core/model/simd_tiles.inl"
+#undef MultiplyTiles
+}  // namespace bf16
+
+FINTAG_INLINE __m128i RoundToBytes(F values) {
+  // By their masked forms: g++ 12 warns of the others' own undefined registers.
+  return _mm512_maskz_cvtsepi32_epi8(0xffff, _mm512_maskz_cvtps_epi32(0xffff, values));
+}
+
+namespace int8 {
+using Sums = I;
+using Element = uint8_t;
+constexpr bool kScaled = true;
+FINTAG_INLINE I MultiplyAdd(I sums, I inputs, I weights) {
+  return reinterpret_cast<I>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(sums), reinterpret_cast<__m512i>(inputs),
+                                                 reinterpret_cast<__m512i>(weights)));
+}
+FINTAG_INLINE void Round(F values, Element* to) {
+  const __m128i rounded = _mm_xor_si128(RoundToBytes(values), _mm_set1_epi8(-128));  // adds 128
+  __builtin_memcpy(to, &rounded, sizeof rounded);
+}
+#include "core/model/simd_product.inl"
+//
+#include "core/model/simd_convert.inl"
+}  // namespace int8
+
+namespace int8_tiles {
+using int8::Finish;
+using int8::kPanelVectors;
+using int8::Start;
+using int8::Sums;
+using Element = int8_t;
+constexpr bool kScaled = true;
+FINTAG_INLINE void Round(F values, Element* to) {
+  const __m128i rounded = RoundToBytes(values);
+  __builtin_memcpy(to, &rounded, sizeof rounded);
+}
+#include "core/model/simd_convert.inl"
+#define MultiplyTiles(sums, inputs, weights) _tile_dpbssd(sums, inputs, weights)
+#include "core/model/simd_tiles.inl"
+#undef MultiplyTiles
+}  // namespace int8_tiles
+
+const ProductKernels kBFloat16 = {"avx512",      Precision::kBFloat16, 2, 1, kPanelColumns, 1, 0,
+                                  bf16::Convert, bf16::Product};
+const ProductKernels kInt8 = {"avx512", Precision::kInt8, 4, 1, kPanelColumns, 1, 128, int8::Convert, int8::Product};
+const ProductKernels kBFloat16Tiles = {"amx",         Precision::kBFloat16, 2, 16, kPanelColumns, 16, 0,
+                                       bf16::Convert, bf16::TileProduct};
+const ProductKernels kInt8Tiles = {
+    "amx", Precision::kInt8, 4, 16, kPanelColumns, 16, 0, int8_tiles::Convert, int8_tiles::TileProduct};
+}  // namespace
+}  // namespace avx512_small
+#pragma GCC pop_options
+
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+namespace avx2 {
+namespace {
+#define FINTAG_VECTOR_BYTES 32
+#include "core/model/simd_vector.inl"
+#undef FINTAG_VECTOR_BYTES
+
+constexpr int64_t kPanelColumns = 16;
+constexpr int64_t kGroupRows = 6;  // of 2 vectors, beside 2 of weights and one of inputs: 15 registers of 16
+constexpr bool kFetchesAhead = true;
+
+namespace fp32 {
+using Sums = F;
+FINTAG_INLINE F MultiplyAdd(F sums, I inputs, I weights) {
+  return sums + reinterpret_cast<F>(inputs) * reinterpret_cast<F>(weights);
+}
+#include "core/model/simd_product.inl"
+}  // namespace fp32
+
+// 16 bits wide: the instruction for 8 saturates.
+namespace int8 {
+using Sums = I;
+using Element = int16_t;
+constexpr bool kScaled = true;
+FINTAG_INLINE I MultiplyAdd(I sums, I inputs, I weights) {
+  return sums +
+         reinterpret_cast<I>(_mm256_madd_epi16(reinterpret_cast<__m256i>(inputs), reinterpret_cast<__m256i>(weights)));
+}
+FINTAG_INLINE void Round(F values, Element* to) {
+  const __m256i wide = _mm256_cvtps_epi32(reinterpret_cast<__m256>(values));
+  const __m128i rounded = _mm_packs_epi32(_mm256_castsi256_si128(wide), _mm256_extracti128_si256(wide, 1));
+  __builtin_memcpy(to, &rounded, sizeof rounded);
+}
+#include "core/model/simd_product.inl"
+//
+#include "core/model/simd_convert.inl"
+}  // namespace int8
+
+const ProductKernels kFloat32 = {"avx2", Precision::kFloat32, 1, 1, kPanelColumns, 1, 0, nullptr, fp32::Product};
+const ProductKernels kInt8 = {"avx2", Precision::kInt8, 2, 1, kPanelColumns, 1, 0, int8::Convert, int8::Product};
+}  // namespace
+}  // namespace avx2
+#pragma GCC pop_options
+#endif
+
+namespace generic {
+namespace {
+#define FINTAG_VECTOR_BYTES 16
+#include "core/model/simd_vector.inl"
+#undef FINTAG_VECTOR_BYTES
+
+constexpr int64_t kPanelColumns = 16;
+constexpr int64_t kGroupRows = 2;
+constexpr bool kFetchesAhead = false;
+
+namespace fp32 {
+using Sums = F;
+FINTAG_INLINE F MultiplyAdd(F sums, I inputs, I weights) {
+  return sums + reinterpret_cast<F>(inputs) * reinterpret_cast<F>(weights);
+}
+#include "core/model/simd_product.inl"
+}  // namespace fp32
+
+namespace int8 {
+using Sums = I;
+using Element = int16_t;
+constexpr bool kScaled = true;
+FINTAG_INLINE I MultiplyAdd(I sums, I inputs, I weights) {
+  // The low halves are the even elements, the high halves the odd ones.
+  const I even = ((inputs << 16) >> 16) * ((weights << 16) >> 16);
+  return sums + even + (inputs >> 16) * (weights >> 16);
+}
+FINTAG_INLINE void Round(F values, Element* to) {
+  for (int64_t i = 0; i < kLanes; ++i) to[i] = static_cast<Element>(__builtin_rintf(values[i]));
+}
+#include "core/model/simd_product.inl"
+//
+#include "core/model/simd_convert.inl"
+}  // namespace int8
+
+const ProductKernels kFloat32 = {"generic", Precision::kFloat32, 1, 1, kPanelColumns, 1, 0, nullptr, fp32::Product};
+const ProductKernels kInt8 = {"generic", Precision::kInt8, 2, 1, kPanelColumns, 1, 0, int8::Convert, int8::Product};
+}  // namespace
+}  // namespace generic
+
+namespace {
+
+#ifdef FINTAG_X86_LEVELS
+// Linux gives a process the tiles' registers once it asks for them.
+bool HasTiles() {
+  static const bool kHas = [] {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+    constexpr unsigned kBFloat16 = 1u << 22, kTiles = 1u << 24, kInt8 = 1u << 25;
+    constexpr unsigned kAll = kBFloat16 | kTiles | kInt8;
+    constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+    return (d & kAll) == kAll && syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  }();
+  return kHas;
+}
+
+bool HasAvx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+#endif
+
+constexpr const char* kLevels[] = {"amx", "avx512", "avx2", "generic"};
+
+}  // namespace
+
+const ProductKernels* ProductLevel(Precision precision, const char* level) {
+#ifdef FINTAG_X86_LEVELS
+  if (std::strcmp(level, "amx") == 0 && HasAvx512() && HasTiles()) {
+    if (precision == Precision::kBFloat16 && __builtin_cpu_supports("avx512bf16")) return &avx512_small::kBFloat16Tiles;
+    if (precision == Precision::kInt8) return &avx512_small::kInt8Tiles;
+  }
+  if (std::strcmp(level, "avx512") == 0 && HasAvx512()) {
+    if (precision == Precision::kFloat32) return &avx512::kFloat32;
+    if (precision == Precision::kBFloat16 && __builtin_cpu_supports("avx512bf16")) return &avx512_small::kBFloat16;
+    if (precision == Precision::kInt8 && __builtin_cpu_supports("avx512vnni")) return &avx512_small::kInt8;
+  }
+  if (std::strcmp(level, "avx2") == 0 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    if (precision == Precision::kFloat32) return &avx2::kFloat32;
+    if (precision == Precision::kInt8) return &avx2::kInt8;
+  }
+#endif
+  if (std::strcmp(level, "generic") != 0) return nullptr;
+  if (precision == Precision::kFloat32) return &generic::kFloat32;
+  return precision == Precision::kInt8 ? &generic::kInt8 : nullptr;
+}
+
+const ProductKernels* BestProduct(Precision precision) {
+  for (const char* level : kLevels) {
+    if (const ProductKernels* kernels = ProductLevel(precision, level)) return kernels;
+  }
+  return nullptr;
+}
+
+}  // namespace fintag

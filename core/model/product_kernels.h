@@ -1,0 +1,58 @@
+// The inner loops of linear layers with packed weights, over raw pointers: in float32, bfloat16 and 8-bit integers, in
+// one version for each level of the processor. packed_linear.h says what is computed.
+//
+// Inputs and weights are taken in groups of four bytes, since that is what the processor's instructions multiply and
+// add as one: a float32, two bfloat16 or two 16-bit integers, four 8-bit integers. The weights lie in panels of a few
+// columns of the result, side by side: [panels][groups][panel columns].
+#pragma once
+
+#include <cstdint>
+
+#include "core/model/precision.h"
+
+namespace fintag {
+
+struct PackedProduct {
+  const int32_t* x;           // [rows, groups], as ProductKernels::convert writes them
+  const float* x_scale;       // [rows]; int8 alone
+  const int32_t* weight;      // packed; columns and inputs beyond the layer's are 0
+  const float* weight_scale;  // [columns, and on to a whole panel]; int8 alone
+  const int32_t* start;       // alike: what a column's sum begins with, or null; int8 alone
+  const float* bias;          // alike
+  float* y;                   // [rows, columns]: the sum of products (int8: times both scales) + bias
+  int64_t groups;             // of a row
+  int64_t columns;
+  bool gelu;  // y = gelu of that, as simd_vector.inl computes it
+};
+
+struct ProductKernels {
+  const char* level;  // "amx", "avx512", "avx2", "generic"
+  Precision precision;
+  int64_t group_inputs;      // inputs in a group
+  int64_t group_multiple;    // a row's groups are a multiple of this
+  int64_t panel_columns;     // columns of a panel
+  int64_t row_multiple;      // work is cut between rows at multiples of this, and x is readable up to one
+  int32_t input_offset = 0;  // int8: added to each input, since the processor wants them without a sign
+  // Rows begin to end of `x`, [rows, columns], to groups. int8: round(x[row, i] / scale[row]), to even, with
+  // scale[row] = the row's largest magnitude / 127. Null for float32: its groups are the inputs.
+  void (*convert)(const float* x, int64_t columns, int64_t begin, int64_t end, int64_t groups, int32_t* to,
+                  float* scale);
+  // Rows begin to end of the panels first to last. float32: an element's sum is made in the order of its inputs,
+  // whatever rows and panels are computed beside it. int8: sums are exact, so all levels give the same.
+  void (*product)(const PackedProduct& product, int64_t begin, int64_t end, int64_t first, int64_t last);
+};
+
+// The best that this processor runs. Null for bfloat16 where it has no instructions for it.
+const ProductKernels* BestProduct(Precision precision);
+
+// The level of that name, or null where this processor (or this build) lacks it: for tests.
+const ProductKernels* ProductLevel(Precision precision, const char* level);
+
+// Where the weight of output `column` and input `index` stands in the packed weights, counted in inputs.
+inline int64_t PackedIndex(const ProductKernels& kernels, int64_t groups, int64_t column, int64_t index) {
+  const int64_t panel = column / kernels.panel_columns;
+  const int64_t group = (panel * groups + index / kernels.group_inputs) * kernels.panel_columns;
+  return (group + column % kernels.panel_columns) * kernels.group_inputs + index % kernels.group_inputs;
+}
+
+}  // namespace fintag

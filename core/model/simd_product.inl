@@ -1,0 +1,123 @@
+// Products with packed weights in vector registers. Included once for each precision of a processor level, after
+// simd_vector.inl, with Sums (F or I) and MultiplyAdd(Sums, inputs, weights) defined, and kPanelColumns, kGroupRows and
+// kFetchesAhead.
+
+constexpr int64_t kPanelVectors = kPanelColumns / kLanes;
+
+FINTAG_INLINE I LoadGroups(const int32_t* p) {
+  I groups;
+  __builtin_memcpy(&groups, p, sizeof groups);
+  return groups;
+}
+
+// What the sums of columns c to c + kLanes begin with.
+FINTAG_INLINE void Start(const PackedProduct& product, int64_t c, F& sums) { sums = Load(product.bias + c); }
+FINTAG_INLINE void Start(const PackedProduct& product, int64_t c, I& sums) {
+  sums = product.start != nullptr ? LoadGroups(product.start + c) : I{};
+}
+
+// What becomes of them.
+FINTAG_INLINE F Result(const PackedProduct& /*product*/, int64_t /*row*/, int64_t /*c*/, F sums) { return sums; }
+FINTAG_INLINE F Result(const PackedProduct& product, int64_t row, int64_t c, I sums) {
+  return __builtin_convertvector(sums, F) * product.x_scale[row] * Load(product.weight_scale + c) +
+         Load(product.bias + c);
+}
+
+FINTAG_INLINE F Finished(const PackedProduct& product, int64_t row, int64_t c, Sums sums) {
+  const F result = Result(product, row, c, sums);
+  return product.gelu ? Gelu(result) : result;
+}
+
+// Writes a row's results in one panel.
+FINTAG_INLINE void Finish(const PackedProduct& product, int64_t row, int64_t panel, const Sums (&sums)[kPanelVectors]) {
+  const int64_t c = panel * kPanelColumns;
+  float* y = product.y + row * product.columns + c;
+  const int64_t width = product.columns - c;  // may be more than the panel's
+  for (int64_t v = 0; v < kPanelVectors; ++v) {
+    const F result = Finished(product, row, c + v * kLanes, sums[v]);
+    if (width >= kPanelColumns) {
+      Store(y + v * kLanes, result);
+    } else if (width > v * kLanes) {
+      Store(y + v * kLanes, result, Lanes(width - v * kLanes));
+    }
+  }
+}
+
+template <int64_t kRows>
+FINTAG_INLINE void AddGroup(const int32_t* x, int64_t groups, const int32_t* weight, int64_t g,
+                            Sums (&sums)[kRows][kPanelVectors]) {
+  I columns[kPanelVectors];
+  for (int64_t v = 0; v < kPanelVectors; ++v) columns[v] = LoadGroups(weight + g * kPanelColumns + v * kLanes);
+  for (int64_t r = 0; r < kRows; ++r) {
+    const I value = x[r * groups + g] - I{};
+    for (int64_t v = 0; v < kPanelVectors; ++v) sums[r][v] = MultiplyAdd(sums[r][v], value, columns[v]);
+  }
+}
+
+// `kRows` rows of one panel, groups `from` to `to`. The sums stay in registers; between two ranges of groups they wait
+// in y, where the panel must be whole then.
+template <int64_t kRows>
+FINTAG_INLINE void GroupOfPanel(const PackedProduct& product, int64_t row, int64_t end, int64_t panel, int64_t from,
+                                int64_t to) {
+  const int64_t groups = product.groups;
+  const int32_t* x = product.x + row * groups;
+  const int32_t* weight = product.weight + panel * groups * kPanelColumns;
+  float* y = product.y + row * product.columns + panel * kPanelColumns;
+  Sums sums[kRows][kPanelVectors];
+  for (int64_t v = 0; v < kPanelVectors; ++v) {
+    if (from == 0) {
+      Start(product, panel * kPanelColumns + v * kLanes, sums[0][v]);
+      for (int64_t r = 1; r < kRows; ++r) sums[r][v] = sums[0][v];
+    } else {
+      for (int64_t r = 0; r < kRows; ++r) {
+        sums[r][v] = reinterpret_cast<Sums>(Load(y + r * product.columns + v * kLanes));
+      }
+    }
+  }
+  // The next rows may be fetched ahead: they are too short for the processor to foresee. Not beyond the last one, where
+  // another thread may write.
+  const bool ahead = kFetchesAhead && row + 2 * kRows <= end;
+  int64_t g = from;
+  for (; g + 16 <= to; g += 16) {
+    if (ahead) {
+      for (int64_t r = 0; r < kRows; ++r) __builtin_prefetch(x + (kRows + r) * groups + g);
+    }
+#pragma GCC unroll 4
+    for (int64_t i = g; i < g + 16; ++i) AddGroup<kRows>(x, groups, weight, i, sums);
+  }
+  for (; g < to; ++g) AddGroup<kRows>(x, groups, weight, g, sums);
+  for (int64_t r = 0; r < kRows; ++r) {
+    if (to == groups) {
+      Finish(product, row + r, panel, sums[r]);
+    } else {
+      for (int64_t v = 0; v < kPanelVectors; ++v) {
+        Store(y + r * product.columns + v * kLanes, reinterpret_cast<F>(sums[r][v]));
+      }
+    }
+  }
+}
+
+void Product(const PackedProduct& product, int64_t begin, int64_t end, int64_t first, int64_t last) {
+  // A panel's part stays in the first-level cache while the rows pass by, the rows (256 KB) in the second-level one
+  // while the panels do.
+  constexpr int64_t kGroupsAtOnce = int64_t{24} * 1024 / (4 * kPanelColumns);
+  constexpr int64_t kRowGroups = int64_t{64} * 1024;
+  constexpr int64_t kFewRows = 48;
+  const int64_t groups = product.groups;
+  const int64_t rows_at_once =
+      groups * 2 * kGroupRows > kRowGroups ? 2 * kGroupRows : kRowGroups / groups / kGroupRows * kGroupRows;
+  // A few rows read the weights from memory once, in one stream.
+  const int64_t most_parts = end - begin <= kFewRows ? 1 : (groups + kGroupsAtOnce - 1) / kGroupsAtOnce;
+  for (int64_t block = begin; block < end; block += rows_at_once) {
+    const int64_t block_end = block + rows_at_once < end ? block + rows_at_once : end;
+    for (int64_t panel = first; panel < last; ++panel) {
+      const int64_t parts = (panel + 1) * kPanelColumns <= product.columns ? most_parts : 1;
+      for (int64_t part = 0; part < parts; ++part) {
+        ForGroups<kGroupRows>(
+            block, block_end, [&]<int64_t kRows>(int64_t row) __attribute__((always_inline)) {
+              GroupOfPanel<kRows>(product, row, block_end, panel, part * groups / parts, (part + 1) * groups / parts);
+            });
+      }
+    }
+  }
+}
