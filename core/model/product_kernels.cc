@@ -29,6 +29,7 @@ namespace {
 constexpr int64_t kPanelColumns = 32;
 constexpr int64_t kGroupRows = 12;     // of 2 vectors, beside 2 of weights and one of inputs: 27 registers of 32
 constexpr bool kFetchesAhead = false;  // costs a twentieth here
+constexpr int kUnrolled = 16;
 
 using Sums = F;
 FINTAG_INLINE F MultiplyAdd(F sums, I inputs, I weights) {
@@ -51,6 +52,7 @@ namespace {
 using avx512::kFetchesAhead;
 using avx512::kGroupRows;
 using avx512::kPanelColumns;
+using avx512::kUnrolled;
 
 // Eight tiles of 16 rows of 64 bytes, for as long as this lives: a thread that has tiles costs more to switch to.
 class TileScope {
@@ -152,6 +154,7 @@ namespace {
 constexpr int64_t kPanelColumns = 16;
 constexpr int64_t kGroupRows = 6;  // of 2 vectors, beside 2 of weights and one of inputs: 15 registers of 16
 constexpr bool kFetchesAhead = true;
+constexpr int kUnrolled = 4;  // more would not fit the registers
 
 namespace fp32 {
 using Sums = F;
@@ -196,6 +199,7 @@ namespace {
 constexpr int64_t kPanelColumns = 16;
 constexpr int64_t kGroupRows = 2;
 constexpr bool kFetchesAhead = false;
+constexpr int kUnrolled = 1;
 
 namespace fp32 {
 using Sums = F;

@@ -1,6 +1,6 @@
 // Products with packed weights in vector registers. Included once for each precision of a processor level, after
-// simd_vector.inl, with Sums (F or I) and MultiplyAdd(Sums, inputs, weights) defined, and kPanelColumns, kGroupRows and
-// kFetchesAhead.
+// simd_vector.inl, with Sums (F or I) and MultiplyAdd(Sums, inputs, weights) defined, and kPanelColumns, kGroupRows,
+// kFetchesAhead and kUnrolled.
 
 constexpr int64_t kPanelVectors = kPanelColumns / kLanes;
 
@@ -82,7 +82,7 @@ FINTAG_INLINE void GroupOfPanel(const PackedProduct& product, int64_t row, int64
     if (ahead) {
       for (int64_t r = 0; r < kRows; ++r) __builtin_prefetch(x + (kRows + r) * groups + g);
     }
-#pragma GCC unroll 4
+#pragma GCC unroll kUnrolled
     for (int64_t i = g; i < g + 16; ++i) AddGroup<kRows>(x, groups, weight, i, sums);
   }
   for (; g < to; ++g) AddGroup<kRows>(x, groups, weight, g, sums);
