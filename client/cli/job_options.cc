@@ -76,6 +76,11 @@ void AddJobOptions(CLI::App& app, fintag::v1::JobSpec& spec) {
          "--device", [&options](const std::string& value) { options.set_device(value); }, "Default auto")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
       ->group(kTraining);
+  app.add_option_function<std::string>(
+         "--precision", [&options](const std::string& value) { options.set_precision(value); },
+         "fp32, or bf16: mixed precision, faster where the processor has it (default fp32)")
+      ->check(CLI::IsMember({"fp32", "bf16"}))
+      ->group(kTraining);
   whole("--threads", "0: all processors (default 0)", [&options](int32_t value) { options.set_threads(value); });
 }
 

@@ -28,6 +28,14 @@ void BertNetwork::Convert(Precision precision) {
   }
 }
 
+void BertNetwork::TrainInMixedPrecision() {
+  for (EncoderLayer& layer : layers) {
+    for (Dense* dense : {&layer.query_key_value, &layer.attention_output, &layer.intermediate, &layer.output}) {
+      dense->mixed = true;
+    }
+  }
+}
+
 int64_t BertNetwork::bytes() const {
   int64_t sum = classifier.bytes();
   const auto add = [&](const at::Tensor& tensor) { sum += static_cast<int64_t>(tensor.nbytes()); };

@@ -49,7 +49,8 @@ struct BertNetwork {
 
   // Every linear layer but the classifier, which is small and decides, in another precision, for tagging alone.
   void Convert(Precision precision);
-  int64_t bytes() const;  // of all parameters
+  void TrainInMixedPrecision();  // alike
+  int64_t bytes() const;         // of all parameters
 
   // [n, tags], on the parameters' device; recorded for autograd where gradients are on. Dropout is where
   // transformers' BERT has it: after the embeddings' norm, on attention probabilities, after both dense layers that

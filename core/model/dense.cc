@@ -1,11 +1,18 @@
 #include "core/model/dense.h"
 
 #include "core/model/linear.h"
+#include "core/model/mixed_linear.h"
 
 namespace fintag {
 namespace {
 
 constexpr Precision kPrecisions[] = {Precision::kFloat32, Precision::kBFloat16, Precision::kInt8};
+
+// On a GPU LibTorch's own products are the best.
+at::Tensor MixedLinearOf(const Dense& dense, const at::Tensor& x) {
+  if (x.is_cpu()) return MixedLinear(x, dense.weight, dense.bias);
+  return at::linear(x.to(at::kBFloat16), dense.weight.to(at::kBFloat16)).to(x.scalar_type()) + dense.bias;
+}
 
 int64_t BytesOf(const at::Tensor& tensor) { return tensor.defined() ? static_cast<int64_t>(tensor.nbytes()) : 0; }
 
@@ -52,13 +59,15 @@ Dense ConvertDense(const Dense& dense, Precision precision) {
 
 at::Tensor Apply(const Dense& dense, const at::Tensor& x) {
   if (dense.packed) return PackedLinear(x, *dense.packed);
+  if (dense.mixed && at::GradMode::is_enabled()) return MixedLinearOf(dense, x);
   if (dense.weight.scalar_type() == x.scalar_type()) return Linear(x, dense.weight, dense.bias);
   return at::linear(x.to(dense.weight.scalar_type()), dense.weight, dense.bias).to(x.scalar_type());
 }
 
 at::Tensor Apply(const Dense& dense, const at::Tensor& x, Activation activation) {
   if (dense.packed && activation == Activation::kGelu) return PackedLinearGelu(x, *dense.packed);
-  if (dense.weight.defined() && dense.weight.scalar_type() == x.scalar_type()) {
+  const bool mixed = dense.mixed && at::GradMode::is_enabled();
+  if (!mixed && dense.weight.defined() && dense.weight.scalar_type() == x.scalar_type()) {
     return LinearActivation(x, dense.weight, dense.bias, activation);
   }
   return Activate(Apply(dense, x), activation);

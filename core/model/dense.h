@@ -27,6 +27,7 @@ struct Dense {
   at::Tensor weight = {};  // [out, in], float32 or bfloat16; undefined where the packed form is there
   at::Tensor bias = {};    // [out], alike
   std::shared_ptr<const PackedWeight> packed = nullptr;
+  bool mixed = false;  // trains in mixed precision (mixed_linear.h)
 
   int64_t bytes() const;
 };

@@ -63,17 +63,6 @@ at::Tensor Transposed(const at::Tensor& x) {
   return result;
 }
 
-at::Tensor SumOfRows(const at::Tensor& x) {
-  at::Tensor result = at::empty({x.size(1)}, x.options());
-  const float* from = x.const_data_ptr<float>();
-  float* to = result.mutable_data_ptr<float>();
-  const int64_t blocks = (x.size(1) + 63) / 64;
-  ParallelFor(blocks, 4, [&](int64_t begin, int64_t end) {
-    Simd().column_sums(from, x.size(0), x.size(1), begin * 64, std::min(end * 64, x.size(1)), to);
-  });
-  return result;
-}
-
 class LinearFunction : public torch::autograd::Function<LinearFunction> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
@@ -132,6 +121,17 @@ class GeluFunction : public torch::autograd::Function<GeluFunction> {
 };
 
 }  // namespace
+
+at::Tensor SumOfRows(const at::Tensor& x) {
+  at::Tensor result = at::empty({x.size(1)}, x.options());
+  const float* from = x.const_data_ptr<float>();
+  float* to = result.mutable_data_ptr<float>();
+  const int64_t blocks = (x.size(1) + 63) / 64;
+  ParallelFor(blocks, 4, [&](int64_t begin, int64_t end) {
+    Simd().column_sums(from, x.size(0), x.size(1), begin * 64, std::min(end * 64, x.size(1)), to);
+  });
+  return result;
+}
 
 LinearBackend BestLinearBackend() {
 #if defined(__x86_64__)

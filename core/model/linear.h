@@ -25,6 +25,9 @@ int64_t PaddedRows(int64_t rows, at::Device device);
 // x w^T + bias, differentiable. x: [tokens, in], w: [out, in], bias: [out].
 at::Tensor Linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
+// [columns] of a float32 matrix on the CPU, [rows, columns]; no gradient.
+at::Tensor SumOfRows(const at::Tensor& x);
+
 // activation(x), differentiable, exact to 1e-6.
 at::Tensor Activate(const at::Tensor& x, Activation activation);
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/model/parallel.h"
+#include "core/model/product_parts.h"
 
 namespace fintag {
 namespace {
@@ -14,8 +14,6 @@ std::pair<at::Tensor, at::Tensor> QuantizeRows(const at::Tensor& x) {
   const at::Tensor inverse = at::where(magnitude > 0, 127.0 / magnitude, at::zeros_like(magnitude));
   return {at::round(x * inverse), magnitude / 127.0};
 }
-
-int64_t RoundUp(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
 at::ScalarType InputType(const ProductKernels& kernels) {
   switch (kernels.precision) {
@@ -68,27 +66,15 @@ at::Tensor Product(const at::Tensor& x, const PackedWeight& weight, bool gelu) {
     }
   }
 
-  // Many rows are shared out in equal parts, so that each thread reads the weights once and converts its own inputs; a
-  // few rows by columns, which need all inputs first.
-  constexpr int64_t kFewestRows = 48;
-  const int64_t threads = std::max(ParallelThreads(), 1);
-  const int64_t panels = RoundUp(weight.out, kernels.panel_columns) / kernels.panel_columns;
-  const int64_t units = RoundUp(rows, kernels.row_multiple) / kernels.row_multiple;
-  const int64_t row_parts = std::clamp<int64_t>(rows / kFewestRows, 1, threads);
-  const int64_t column_parts = std::clamp<int64_t>((threads + row_parts - 1) / row_parts, 1, panels);
   const auto convert = [&](int64_t begin, int64_t end) {
     if (to != nullptr) kernels.convert(from, weight.in, begin, end, weight.groups, to, scales);
   };
-  if (column_parts > 1) convert(0, rows);
-  ParallelFor(row_parts * column_parts, 1, [&](int64_t first, int64_t last) {
-    for (int64_t part = first; part < last; ++part) {
-      const int64_t row = part / column_parts;
-      const int64_t column = part % column_parts;
-      const int64_t begin = row * units / row_parts * kernels.row_multiple;
-      const int64_t end = std::min((row + 1) * units / row_parts * kernels.row_multiple, rows);
-      if (column_parts == 1) convert(begin, end);
-      kernels.product(product, begin, end, column * panels / column_parts, (column + 1) * panels / column_parts);
-    }
+  const ProductParts parts(kernels, rows, weight.out);
+  // Each thread converts its own inputs where no other needs them.
+  if (!parts.whole_rows()) convert(0, rows);
+  parts.Run([&](const ProductPart& part) {
+    if (parts.whole_rows()) convert(part.row, part.row_end);
+    kernels.product(product, part.row, part.row_end, part.panel, part.panel_end);
   });
   return y;
 }
@@ -104,8 +90,8 @@ PackedWeight PackWeight(const at::Tensor& weight, const at::Tensor& bias, const 
   result.kernels = &kernels;
   result.in = weight.size(1);
   result.out = weight.size(0);
-  result.groups = RoundUp(RoundUp(result.in, kernels.group_inputs) / kernels.group_inputs, kernels.group_multiple);
-  const int64_t columns = RoundUp(result.out, kernels.panel_columns);
+  result.groups = Groups(kernels, result.in);
+  const int64_t columns = Panels(kernels, result.out) * kernels.panel_columns;
   result.bias = Floats(bias, columns);
   at::Tensor values = weight.detach().to(at::kCPU, at::kFloat);
   if (kernels.precision == Precision::kInt8) {

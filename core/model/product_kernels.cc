@@ -36,7 +36,7 @@ FINTAG_INLINE F MultiplyAdd(F sums, I inputs, I weights) {
   return sums + reinterpret_cast<F>(inputs) * reinterpret_cast<F>(weights);
 }
 #include "core/model/simd_product.inl"
-const ProductKernels kFloat32 = {"avx512", Precision::kFloat32, 1, 1, kPanelColumns, 1, 0, nullptr, Product};
+const ProductKernels kFloat32 = {"avx512", Precision::kFloat32, 1, 1, kPanelColumns, 1, 0, nullptr, nullptr, Product};
 }  // namespace
 }  // namespace avx512
 #pragma GCC pop_options
@@ -88,6 +88,34 @@ FINTAG_INLINE void Round(F values, Element* to) {
 #include "core/model/simd_product.inl"
 //
 #include "core/model/simd_convert.inl"
+
+// Rounded, each in the low half of 32 bits.
+FINTAG_INLINE I RoundWide(F values) {
+  const __m256bh rounded = _mm512_cvtneps_pbh(values);
+  return reinterpret_cast<I>(_mm512_maskz_cvtepu16_epi32(0xffff, reinterpret_cast<__m256i>(rounded)));
+}
+
+// Row i of x in n columns from c; zeros beyond the last row.
+FINTAG_INLINE F RowOf(const float* x, int64_t inputs, int64_t columns, int64_t i, int64_t c, int64_t n) {
+  return i < inputs && n > 0 ? Load(x + i * columns + c, n) : F{};
+}
+
+void PackColumns(const float* x, int64_t inputs, int64_t columns, int64_t groups, int64_t first, int64_t last,
+                 int32_t* to) {
+  for (int64_t panel = first; panel < last; ++panel) {
+    for (int64_t g = 0; g < groups; ++g) {
+      for (int64_t v = 0; v < kPanelVectors; ++v) {
+        const int64_t c = panel * kPanelColumns + v * kLanes;
+        const int64_t n = c < columns ? Lanes(columns - c) : 0;
+        // Elements of two rows, side by side in one group.
+        const I pair = RoundWide(RowOf(x, inputs, columns, 2 * g, c, n)) |
+                       (RoundWide(RowOf(x, inputs, columns, 2 * g + 1, c, n)) << 16);
+        __builtin_memcpy(to + ((panel - first) * groups + g) * kPanelColumns + v * kLanes, &pair, sizeof pair);
+      }
+    }
+  }
+}
+
 #define MultiplyTiles(sums, inputs, weights) _tile_dpbf16ps(sums, inputs, weights)
 #include "core/model/simd_tiles.inl"
 #undef MultiplyTiles
@@ -132,13 +160,14 @@ FINTAG_INLINE void Round(F values, Element* to) {
 #undef MultiplyTiles
 }  // namespace int8_tiles
 
-const ProductKernels kBFloat16 = {"avx512",      Precision::kBFloat16, 2, 1, kPanelColumns, 1, 0,
-                                  bf16::Convert, bf16::Product};
-const ProductKernels kInt8 = {"avx512", Precision::kInt8, 4, 1, kPanelColumns, 1, 128, int8::Convert, int8::Product};
-const ProductKernels kBFloat16Tiles = {"amx",         Precision::kBFloat16, 2, 16, kPanelColumns, 16, 0,
-                                       bf16::Convert, bf16::TileProduct};
-const ProductKernels kInt8Tiles = {
-    "amx", Precision::kInt8, 4, 16, kPanelColumns, 16, 0, int8_tiles::Convert, int8_tiles::TileProduct};
+const ProductKernels kBFloat16 = {"avx512",          Precision::kBFloat16, 2, 1, kPanelColumns, 1, 0, bf16::Convert,
+                                  bf16::PackColumns, bf16::Product};
+const ProductKernels kInt8 = {"avx512", Precision::kInt8, 4, 1, kPanelColumns, 1, 128, int8::Convert,
+                              nullptr,  int8::Product};
+const ProductKernels kBFloat16Tiles = {
+    "amx", Precision::kBFloat16, 2, 16, kPanelColumns, 16, 0, bf16::Convert, bf16::PackColumns, bf16::TileProduct};
+const ProductKernels kInt8Tiles = {"amx",   Precision::kInt8,       4, 16, kPanelColumns, 16, 0, int8_tiles::Convert,
+                                   nullptr, int8_tiles::TileProduct};
 }  // namespace
 }  // namespace avx512_small
 #pragma GCC pop_options
@@ -183,8 +212,10 @@ FINTAG_INLINE void Round(F values, Element* to) {
 #include "core/model/simd_convert.inl"
 }  // namespace int8
 
-const ProductKernels kFloat32 = {"avx2", Precision::kFloat32, 1, 1, kPanelColumns, 1, 0, nullptr, fp32::Product};
-const ProductKernels kInt8 = {"avx2", Precision::kInt8, 2, 1, kPanelColumns, 1, 0, int8::Convert, int8::Product};
+const ProductKernels kFloat32 = {"avx2",  Precision::kFloat32, 1, 1, kPanelColumns, 1, 0, nullptr,
+                                 nullptr, fp32::Product};
+const ProductKernels kInt8 = {"avx2",  Precision::kInt8, 2, 1, kPanelColumns, 1, 0, int8::Convert,
+                              nullptr, int8::Product};
 }  // namespace
 }  // namespace avx2
 #pragma GCC pop_options
@@ -226,8 +257,10 @@ FINTAG_INLINE void Round(F values, Element* to) {
 #include "core/model/simd_convert.inl"
 }  // namespace int8
 
-const ProductKernels kFloat32 = {"generic", Precision::kFloat32, 1, 1, kPanelColumns, 1, 0, nullptr, fp32::Product};
-const ProductKernels kInt8 = {"generic", Precision::kInt8, 2, 1, kPanelColumns, 1, 0, int8::Convert, int8::Product};
+const ProductKernels kFloat32 = {"generic", Precision::kFloat32, 1, 1, kPanelColumns, 1, 0, nullptr,
+                                 nullptr,   fp32::Product};
+const ProductKernels kInt8 = {"generic", Precision::kInt8, 2, 1, kPanelColumns, 1, 0, int8::Convert,
+                              nullptr,   int8::Product};
 }  // namespace
 }  // namespace generic
 

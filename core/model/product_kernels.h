@@ -37,6 +37,10 @@ struct ProductKernels {
   // scale[row] = the row's largest magnitude / 127. Null for float32: its groups are the inputs.
   void (*convert)(const float* x, int64_t columns, int64_t begin, int64_t end, int64_t groups, int32_t* to,
                   float* scale);
+  // Packs a matrix whose inputs lie below each other, as a transposed weight's do: x[i, c], [inputs, columns], is input
+  // i of output column c. Panels first to last, the first at `to`; what is beyond is 0. bfloat16 alone, for training.
+  void (*pack_columns)(const float* x, int64_t inputs, int64_t columns, int64_t groups, int64_t first, int64_t last,
+                       int32_t* to);
   // Rows begin to end of the panels first to last. float32: an element's sum is made in the order of its inputs,
   // whatever rows and panels are computed beside it. int8: sums are exact, so all levels give the same.
   void (*product)(const PackedProduct& product, int64_t begin, int64_t end, int64_t first, int64_t last);

@@ -14,6 +14,7 @@
 #include "core/model/bert_network.h"
 #include "core/model/bert_tensors.h"
 #include "core/model/linear.h"
+#include "core/model/mixed_linear.h"
 #include "core/model/torch_status.h"
 
 namespace fintag {
@@ -195,6 +196,15 @@ at::Tensor TokenClassifier::TrainingLogits(const PackedBatch& batch, const std::
   const StepDropout dropout{config_.hidden_dropout, config_.attention_dropout,
                             config_.classifier_dropout.value_or(config_.hidden_dropout), dropout_seed};
   return network_->Logits(run, dropout).narrow(0, 0, count);
+}
+
+absl::Status TokenClassifier::TrainInMixedPrecision() {
+  if (device_.is_cpu() && !HasMixedLinear()) {
+    return absl::FailedPreconditionError(
+        "precision bf16: this processor has no instructions for bfloat16; train with precision fp32");
+  }
+  network_->TrainInMixedPrecision();
+  return absl::OkStatus();
 }
 
 absl::Status TokenClassifier::Convert(Precision precision) {

@@ -51,6 +51,11 @@ class TokenClassifier {
   const std::vector<std::pair<std::string, at::Tensor>>& parameters() const { return parameters_; }
   int64_t parameter_count() const;
 
+  // From here on TrainingLogits() computes the encoder's linear layers with factors rounded to bfloat16 (on the CPU by
+  // mixed_linear.h); parameters and Logits() stay float32. FAILED_PRECONDITION where the processor has no instructions
+  // for it.
+  absl::Status TrainInMixedPrecision();
+
   // From here on the model tags and does nothing else, parameters() is empty: the encoder's linear layers have their
   // weights in `precision` and as its products read them. INVALID_ARGUMENT for int8 on another device than the CPU.
   absl::Status Convert(Precision precision);

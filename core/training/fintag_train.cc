@@ -135,6 +135,7 @@ void DescribeCommand(CLI::App& app, Arguments& a) {
                ->capture_default_str(),
            app.add_flag("!--no-shuffle", o.shuffle, "Keep the corpus' order in every epoch"),
            app.add_option("--device", o.device, "auto, cpu or cuda")->capture_default_str(),
+           app.add_option("--precision", o.precision, "fp32, or bf16: mixed precision")->capture_default_str(),
            app.add_option("--threads", o.threads, "0: all processors")->capture_default_str(),
        }) {
     option->group(group);

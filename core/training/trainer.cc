@@ -165,6 +165,9 @@ absl::Status TrainingRun::LoadModel(const std::vector<std::string>& tags) {
   if (!model.ok()) return model.status();
   model_ = *std::move(model);
   if (options_.dropout) model_->set_dropout(*options_.dropout);
+  if (options_.precision == "bf16") {
+    if (absl::Status mixed = model_->TrainInMixedPrecision(); !mixed.ok()) return mixed;
+  }
   record_.start.parameters = model_->parameter_count();
   return absl::OkStatus();
 }

@@ -36,6 +36,7 @@ void VisitOptions(Options& options, Visitor&& visit) {
   visit("validation_fraction", options.validation_fraction);
   visit("shuffle", options.shuffle);
   visit("device", options.device);
+  visit("precision", options.precision);
   visit("threads", options.threads);
 }
 

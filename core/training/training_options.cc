@@ -47,6 +47,7 @@ std::vector<FieldError> CheckTrainingOptions(const TrainingOptions& options) {
   check.Require(o.validation_fraction > 0 && o.validation_fraction < 1, "validation_fraction", "over 0 and under 1",
                 o.validation_fraction);
   check.Require(o.device == "auto" || o.device == "cpu" || o.device == "cuda", "device", "auto, cpu or cuda", o.device);
+  check.Require(o.precision == "fp32" || o.precision == "bf16", "precision", "fp32 or bf16", o.precision);
   check.Require(o.threads >= 0 && o.threads <= 1024, "threads", "0 to 1024", o.threads);
   return check.Take();
 }

@@ -30,6 +30,7 @@ struct TrainingOptions {
   double validation_fraction = 0.1;             // of a dataset without a validation part; over 0, under 1
   bool shuffle = true;                          // false: the corpus' own order in every epoch
   std::string device = "auto";                  // auto, cpu or cuda
+  std::string precision = "fp32";               // fp32, or bf16: mixed precision, for processors and GPUs that have it
   int32_t threads = 0;                          // 0: all processors
 };
 

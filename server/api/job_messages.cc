@@ -50,6 +50,7 @@ fintag::v1::TrainingOptions ToMessage(const TrainingOptions& options) {
   message.set_shuffle(options.shuffle);
   message.set_device(options.device);
   message.set_threads(options.threads);
+  message.set_precision(options.precision);
   return message;
 }
 
@@ -74,6 +75,7 @@ TrainingOptions FromMessage(const fintag::v1::TrainingOptions& message) {
   if (message.has_shuffle()) options.shuffle = message.shuffle();
   if (message.has_device()) options.device = message.device();
   if (message.has_threads()) options.threads = message.threads();
+  if (message.has_precision()) options.precision = message.precision();
   return options;
 }
 

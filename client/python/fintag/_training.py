@@ -34,6 +34,7 @@ class TrainingOptions(TypedDict, total=False):
     shuffle: Optional[bool]  # True
     device: Optional[Literal["auto", "cpu", "cuda"]]  # auto
     threads: Optional[int]  # all processors
+    precision: Optional[Literal["fp32", "bf16"]]  # fp32; bf16 is mixed precision
 
 
 _ENUMS = {"schedule": (pb.Schedule, "SCHEDULE_"), "keep": (pb.KeepCheckpoint, "KEEP_CHECKPOINT_")}

@@ -37,6 +37,7 @@ JobSpec SomeSpec() {
                   .validation_fraction = 0.2,
                   .shuffle = false,
                   .device = "cpu",
+                  .precision = "bf16",
                   .threads = 3};
   return spec;
 }
@@ -55,6 +56,7 @@ TEST(JobSpec, ComesBackAsItWent) {
     EXPECT_EQ(parsed->options.schedule, Schedule::kConstant);
     EXPECT_EQ(parsed->options.keep, KeepCheckpoint::kLast);
     EXPECT_FALSE(parsed->options.shuffle);
+    EXPECT_EQ(parsed->options.precision, "bf16");
     EXPECT_EQ(parsed->train, "train.jsonl");
     EXPECT_EQ(parsed->train_sha256, "feed");
     EXPECT_EQ(parsed->validation_sha256, "");

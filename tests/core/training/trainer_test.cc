@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/model/checkpoint_folder.h"
+#include "core/model/mixed_linear.h"
 #include "core/tagging/tagger.h"
 #include "core/version.h"
 #include "tests/core/training/training_fixture.h"
@@ -27,6 +28,33 @@ std::vector<double> Losses(const RecordingObserver& observer) {
 
 nlohmann::json Record(const std::filesystem::path& checkpoint) {
   return nlohmann::json::parse(ReadFile(checkpoint / "fintag.json"));
+}
+
+// Factors of 16 bits: near the losses of float32 and not equal to them. The scores are those of the float32 weights.
+TEST_F(TrainingTest, LearnsInMixedPrecision) {
+  options_.epochs = 40;
+  options_.dropout = 0;
+  options_.precision = "bf16";
+  const absl::StatusOr<TrainingResult> result = Run();
+  if (!HasMixedLinear()) {
+    EXPECT_EQ(result.status().code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(std::string(result.status().message()), HasSubstr("precision bf16"));
+    return;
+  }
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_GT(result->epochs.back().scores.micro.f1, 0.9);
+  EXPECT_EQ(Record(checkpoint())["options"]["precision"], "bf16");
+  const absl::StatusOr<Checkpoint> written = ReadCheckpoint(checkpoint());
+  ASSERT_TRUE(written.ok()) << written.status();
+  for (const auto& [name, tensor] : written->tensors) EXPECT_EQ(tensor.scalar_type(), at::kFloat) << name;
+  const std::vector<double> mixed = Losses(observer_);
+
+  observer_ = {};
+  options_.precision = "fp32";
+  ASSERT_TRUE(Run().ok());
+  const std::vector<double> losses = Losses(observer_);
+  EXPECT_NE(mixed.front(), losses.front());
+  EXPECT_NEAR(mixed.front(), losses.front(), 0.01 * losses.front());
 }
 
 TEST_F(TrainingTest, LearnsAndReports) {
@@ -148,7 +176,7 @@ TEST_F(TrainingTest, RecordsWhereTheWeightsComeFrom) {
   EXPECT_EQ(record["device"], "cpu");
   EXPECT_EQ(record["threads"], 1);
   EXPECT_EQ(record["options"]["dropout"], 0.2);
-  EXPECT_EQ(record["options"].size(), 19u);
+  EXPECT_EQ(record["options"].size(), 20u);
   EXPECT_EQ(record["epochs"][1]["scores"]["micro"]["f1"], observer_.epochs[1].scores.micro.f1);
   EXPECT_EQ(record["baseline"]["micro"]["f1"], observer_.start.word_lookup.micro.f1);
 }

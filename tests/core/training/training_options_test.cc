@@ -29,6 +29,7 @@ TEST(TrainingOptions, EachFieldOutOfRangeIsNamed) {
       {"dropout", [](auto& o) { o.dropout = 1; }},
       {"validation_fraction", [](auto& o) { o.validation_fraction = 1; }},
       {"device", [](auto& o) { o.device = "cuda:0"; }},
+      {"precision", [](auto& o) { o.precision = "int8"; }},
       {"threads", [](auto& o) { o.threads = -1; }},
   };
   for (const auto& [field, spoil] : cases) {

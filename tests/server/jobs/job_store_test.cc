@@ -71,6 +71,7 @@ TEST_F(JobStoreTest, KeepsEveryFieldOverARestart) {
   job.options.seed = ~uint64_t{0};
   job.options.keep = KeepCheckpoint::kLast;
   job.options.device = "cuda";
+  job.options.precision = "bf16";
   bool created = false;
   const Job inserted = store_->Insert(job, created).value();
   Reopen();
@@ -86,6 +87,7 @@ TEST_F(JobStoreTest, KeepsEveryFieldOverARestart) {
   EXPECT_EQ(read.options.seed, ~uint64_t{0});
   EXPECT_EQ(read.options.keep, KeepCheckpoint::kLast);
   EXPECT_EQ(read.options.device, "cuda");
+  EXPECT_EQ(read.options.precision, "bf16");
   EXPECT_EQ(read.create_time_ms, inserted.create_time_ms);
   EXPECT_EQ(read.start_time_ms, 0);
 }

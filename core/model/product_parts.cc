@@ -1,0 +1,31 @@
+#include "core/model/product_parts.h"
+
+#include <algorithm>
+
+#include "core/model/parallel.h"
+
+namespace fintag {
+
+ProductParts::ProductParts(const ProductKernels& kernels, int64_t rows, int64_t columns)
+    : rows_(rows), row_multiple_(kernels.row_multiple), panels_(Panels(kernels, columns)) {
+  constexpr int64_t kFewestRows = 48;
+  const int64_t threads = std::max(ParallelThreads(), 1);
+  row_parts_ = std::clamp<int64_t>(rows / kFewestRows, 1, threads);
+  column_parts_ = std::clamp<int64_t>((threads + row_parts_ - 1) / row_parts_, 1, panels_);
+}
+
+void ProductParts::Run(const std::function<void(const ProductPart& part)>& run) const {
+  const int64_t units = RoundUp(rows_, row_multiple_) / row_multiple_;
+  ParallelFor(row_parts_ * column_parts_, 1, [&](int64_t first, int64_t last) {
+    for (int64_t part = first; part < last; ++part) {
+      const int64_t row = part / column_parts_;
+      const int64_t column = part % column_parts_;
+      run({.row = row * units / row_parts_ * row_multiple_,
+           .row_end = std::min((row + 1) * units / row_parts_ * row_multiple_, rows_),
+           .panel = column * panels_ / column_parts_,
+           .panel_end = (column + 1) * panels_ / column_parts_});
+    }
+  });
+}
+
+}  // namespace fintag

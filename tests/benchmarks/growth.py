@@ -1,0 +1,297 @@
+"""Cost as the work grows: clients, text length, jobs in the store, watchers of one job, models in memory, threads.
+
+Writes OUTPUT/growth.json after each part and draws growth.svg from it; --draw alone draws again. Started by growth.sh.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import re
+import sqlite3
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+import measure
+from corpus import sentences, write_texts
+from servers import MODEL, fintagd, memory
+from serving import FIRST_ANSWER, bench
+from setting import Setting
+
+CLIENTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+WORDS = (10, 100, 1_000, 10_000, 100_000)
+JOBS = (1_000, 10_000, 100_000)
+WATCHERS = (0, 100, 1_000)
+MODELS = 20
+CALLS = 300  # of each method, for its 99th percentile
+FINTAG = ("--protocol", "fintag")
+
+
+def stubs(setting):
+    """The contract's Python stubs, made once."""
+    root = pathlib.Path(__file__).resolve().parents[2] / "proto"
+    out = setting.work / "stubs"
+    out.mkdir(parents=True, exist_ok=True)
+    protos = sorted(str(p.relative_to(root)) for p in (root / "fintag/v1").glob("*.proto"))
+    subprocess.run([setting.python, "-m", "grpc_tools.protoc", f"-I{root}", f"--python_out={out}",
+                    f"--grpc_python_out={out}", *protos], check=True)
+    sys.path.insert(0, str(out))
+
+
+def percentile(values, share):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def clients(setting, checkpoint):
+    """Closed loops of more and more clients, then more requests than it can do, each with a second's deadline."""
+    write_texts(setting.train, setting.work / "texts.txt")
+    times = ("--warm-up", 1, "--duration", setting.seconds)
+    rows, overload = [], []
+    with fintagd(setting, checkpoint, ["--max-queue-tokens", 16384]) as (_, address, _):
+        bench(setting, address, FINTAG, *FIRST_ANSWER)
+        for count in CLIENTS:
+            said = bench(setting, address, FINTAG, "--clients", count, *times)
+            rows.append({"clients": count, "requests_per_second": said["requests_per_second"],
+                         "p50_ms": said["latency_ms"]["p50"], "p99_ms": said["latency_ms"]["p99"],
+                         "errors": said["errors"]})
+        best = max(row["requests_per_second"] for row in rows)
+        for load in (0.5, 0.8, 1, 1.5, 2, 3):
+            said = bench(setting, address, FINTAG, "--rate", round(load * best), *times)
+            overload.append({"load": load, "requests_per_second": said["requests_per_second"],
+                             "p99_ms": said["latency_ms"]["p99"], "errors": said["errors"]})
+    return {"clients": rows, "overload": overload}
+
+
+def text(setting, checkpoint):
+    """One text of more and more words, alone."""
+    words = [word for found, _ in sentences(setting.train) for word in found]
+    rows = []
+    with fintagd(setting, checkpoint, []) as (process, address, _):
+        for count in WORDS:
+            chosen = (words * (count // len(words) + 1))[:count]
+            (setting.work / "texts.txt").write_text(" ".join(chosen) + "\n", encoding="utf-8")
+            said = bench(setting, address, FINTAG, "--clients", 1, "--warm-up", 0, "--requests",
+                         max(2, min(50, 20_000 // count)))
+            rows.append({"words": count, "ms": said["latency_ms"]["p50"], "resident_mb": memory(process.pid, "VmRSS"),
+                         "peak_mb": memory(process.pid, "VmHWM"), "errors": said["errors"]})
+    return rows
+
+
+def fill(store, count):
+    """So many jobs that have ended, besides those that are there, as the server writes them."""
+    columns = ("id, state, dataset, base, model, options, request_id, create_time_ms, start_time_ms, end_time_ms, "
+               "failure_reason, model_version, log_closed")
+    with contextlib.closing(sqlite3.connect(store)) as database, database:
+        begin = database.execute("SELECT COUNT(*) FROM jobs").fetchone()[0]
+        database.executemany(
+            f"INSERT INTO jobs ({columns}) SELECT ?, 'CANCELLED', dataset, base, model, options, ?, create_time_ms, "
+            "create_time_ms, create_time_ms, '', '', 1 FROM jobs ORDER BY position LIMIT 1",
+            ((f"filled-{n}", f"filled-{n}") for n in range(begin, count)))
+
+
+def jobs(setting, checkpoint):
+    """Calls on a store of more and more jobs."""
+    import grpc
+    from fintag.v1 import training_pb2, training_pb2_grpc
+    rows = []
+    with fintagd(setting, checkpoint, []) as (process, address, _):
+        upload(setting, address)
+        channel = grpc.insecure_channel(address)
+        service = training_pb2_grpc.TrainingServiceStub(channel)
+        spec = training_pb2.JobSpec(dataset="datasets/growth", base=f"models/{MODEL}", model="models/growth")
+        spec.options.epochs = 1000
+
+        def timed(call):
+            begin = time.monotonic()
+            answer = call()
+            return answer, (time.monotonic() - begin) * 1000
+
+        first = service.CreateJob(training_pb2.CreateJobRequest(spec=spec))  # runs; the others wait behind it
+        store = next((setting.work / "fintagd-data").glob("*.db"))
+        for count in JOBS:
+            fill(store, count)
+            listed, got, created = [], [], []
+            token = ""
+            for _ in range(CALLS):
+                answer, ms = timed(lambda: service.ListJobs(
+                    training_pb2.ListJobsRequest(page_size=50, page_token=token)))
+                token = answer.next_page_token
+                listed.append(ms)
+                got.append(timed(lambda: service.GetJob(training_pb2.GetJobRequest(name=answer.jobs[0].name)))[1])
+                job, ms = timed(lambda: service.CreateJob(training_pb2.CreateJobRequest(spec=spec)))
+                created.append(ms)
+                service.CancelJob(training_pb2.CancelJobRequest(name=job.name))
+            rows.append({"jobs": count, **{f"{name}_p99_ms": percentile(found, 0.99) for name, found in
+                                           (("list", listed), ("get", got), ("create", created))}})
+        service.CancelJob(training_pb2.CancelJobRequest(name=first.name))
+    return rows
+
+
+def upload(setting, address):
+    measure.run([setting.bin / "fintag", "--server", address, "datasets", "upload", "growth", "--train", setting.train,
+                 "--validation", setting.validation], measure.environment(setting.threads), setting.log("fintag"))
+
+
+def watchers(setting, checkpoint):
+    """One job and more and more watchers. What the server spends on them is its processor time: they run beside it, so
+    the trainer's speed says as much of theirs."""
+    import grpc
+    from fintag.v1 import training_pb2, training_pb2_grpc
+    rows = []
+    with fintagd(setting, checkpoint, ["--max-watchers", 2000, "--max-calls", 4000]) as (process, address, _):
+        upload(setting, address)
+        service = training_pb2_grpc.TrainingServiceStub(grpc.insecure_channel(address))
+        spec = training_pb2.JobSpec(dataset="datasets/growth", base=f"models/{MODEL}", model="models/growth")
+        spec.options.epochs = 1000
+        job = service.CreateJob(training_pb2.CreateJobRequest(spec=spec))
+        received = [0]
+
+        def watch(stream):
+            with contextlib.suppress(grpc.RpcError):
+                for _ in stream:
+                    received[0] += 1
+
+        streams = []
+        request = training_pb2.WatchJobRequest(name=job.name)
+        for _ in service.WatchJob(request):  # until it trains
+            if service.GetJob(training_pb2.GetJobRequest(name=job.name)).progress.step > 0:
+                break
+        for count in WATCHERS:
+            while len(streams) < count:
+                streams.append(service.WatchJob(request))
+                threading.Thread(target=watch, args=(streams[-1],), daemon=True).start()
+            time.sleep(3)  # what was there before has been sent
+            events, cpu, begin = received[0], cpu_seconds(process.pid), time.monotonic()
+            time.sleep(2 * setting.seconds)
+            seconds = time.monotonic() - begin
+            rows.append({"watchers": count, "events_per_second": (received[0] - events) / seconds,
+                         "server_cpu_share": (cpu_seconds(process.pid) - cpu) / seconds,
+                         "resident_mb": memory(process.pid, "VmRSS") if count == 0 else rows[0]["resident_mb"]})
+        for stream in streams:
+            stream.cancel()
+        service.CancelJob(training_pb2.CancelJobRequest(name=job.name))
+    return rows
+
+
+def models(setting, checkpoint):
+    """Models loaded one after the other, with memory for all of them and for a few."""
+    rows = []
+    for limit in ("8GB", "500MB"):
+        with fintagd(setting, checkpoint, ["--model-memory", limit]) as (process, address, _):
+            for number in range(MODELS):
+                for command in (["models", "import", f"m{number}", "--from", checkpoint],
+                                ["tag", "--model", f"m{number}", "Granite Harbor Bank lends to Tidewater."]):
+                    measure.run([setting.bin / "fintag", "--server", address, *command],
+                                measure.environment(setting.threads), setting.log("fintag"))
+                rows.append({"limit": limit, "models": number + 1, "resident_mb": memory(process.pid, "RssAnon")})
+    return rows
+
+
+def threads(setting, checkpoint):
+    """Tokens a second of forward passes by threads and tokens a batch."""
+    rows = []
+    speed = re.compile(r'"tokens_per_second": *([0-9.]+)')
+    for count in range(1, (os.cpu_count() or 1) + 1):
+        for tokens in (64, 256, 1024, 2048, 8192):
+            run = measure.run([setting.bin / "tag_corpus", "--model", checkpoint, "--corpus", setting.validation,
+                               "--batch-tokens", tokens, "--passes", 2], measure.environment(count),
+                              setting.log("tag_corpus"))
+            rows.append({"threads": count, "batch_tokens": tokens,
+                         "tokens_per_second": float(speed.findall(run.output)[-1])})
+    return rows
+
+
+PARTS = {"clients": clients, "text": text, "jobs": jobs, "watchers": watchers, "models": models, "threads": threads}
+
+
+def draw(found, file):
+    import matplotlib
+    matplotlib.use("svg")
+    import matplotlib.pyplot as plt
+    plt.rcParams.update({"svg.hashsalt": "fintag", "font.size": 9, "axes.spines.top": False, "axes.grid": True,
+                         "axes.spines.right": False, "grid.alpha": 0.3, "lines.markersize": 4})
+    figure, axes = plt.subplots(3, 2, figsize=(9, 9.5))
+
+    def lines(place, title, x, rows, series, *, log_x=True, log_y=False, label=("", "")):
+        axis = axes.flat[place]
+        axis.set_title(title, loc="left")
+        for name, key in series:
+            axis.plot([row[x] for row in rows], [row[key] for row in rows], marker="o", label=name)
+        if log_x:
+            axis.set_xscale("log")
+        if log_y:
+            axis.set_yscale("log")
+        else:
+            axis.set_ylim(bottom=0)
+        axis.set_xlabel(label[0])
+        axis.set_ylabel(label[1])
+        if len(series) > 1:
+            axis.legend(frameon=False)
+
+    if "clients" in found:
+        lines(0, "Closed loop", "clients", found["clients"]["clients"], [("", "requests_per_second")],
+              label=("clients", "requests/s"))
+        lines(1, "Offered more than it can do", "load", found["clients"]["overload"], [("", "requests_per_second")],
+              log_x=False, label=("offered load, 1 = the best of the closed loop", "answered requests/s"))
+    if "text" in found:
+        rows = [{**row, "us": 1000 * row["ms"] / row["words"]} for row in found["text"]]
+        lines(2, "One text", "words", rows, [("", "us")], log_y=True, label=("words", "microseconds a word"))
+    if "jobs" in found:
+        lines(3, "Jobs in the store", "jobs", found["jobs"],
+              [("ListJobs", "list_p99_ms"), ("GetJob", "get_p99_ms"), ("CreateJob", "create_p99_ms")],
+              label=("jobs", "p99, ms"))
+    if "watchers" in found:
+        lines(4, "Watchers of one job", "watchers", found["watchers"], [("", "server_cpu_share")], log_x=False,
+              label=("watchers", "processors that the server uses"))
+    if "models" in found:
+        axis = axes.flat[5]
+        axis.set_title("Models in use", loc="left")
+        for limit in dict.fromkeys(row["limit"] for row in found["models"]):
+            rows = [row for row in found["models"] if row["limit"] == limit]
+            axis.plot([r["models"] for r in rows], [r["resident_mb"] for r in rows], label=f"--model-memory {limit}")
+        axis.set_ylim(bottom=0)
+        axis.set_xlabel("models tagged with")
+        axis.set_ylabel("memory of the server, MB")
+        axis.legend(frameon=False)
+    figure.tight_layout()
+    figure.savefig(file, metadata={"Date": None})
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("bin", "checkpoint", "train", "validation", "output"):
+        parser.add_argument(f"--{name}", type=lambda path: pathlib.Path(path).resolve(), required=True)
+    parser.add_argument("--plot", type=pathlib.Path, required=True, help="the SVG to draw")
+    parser.add_argument("--seconds", type=int, default=5, help="of each load")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--draw", action="store_true", help="draw what was measured before, and nothing else")
+    a = parser.parse_args()
+    threads_used = os.cpu_count() or 1
+    setting = Setting(bin=a.bin, python=pathlib.Path(sys.executable), base=a.checkpoint, train=a.train,
+                      validation=a.validation, work=a.output / "work", threads=threads_used, rounds=1, epochs=1,
+                      scored=False, seconds=a.seconds, batch_tokens=(), batchings=(), bf16=False)
+    results = a.output / "growth.json"
+    found = json.loads(results.read_text()) if results.exists() else {}
+    if not a.draw:
+        stubs(setting)
+        for part in a.only:
+            print(f"{part} ...", flush=True)
+            found[part] = PARTS[part](setting, a.checkpoint)
+            results.write_text(json.dumps(found, indent=1))
+            for row in found[part] if isinstance(found[part], list) else sum(found[part].values(), []):
+                print("  " + ", ".join(f"{k} {round(v, 3) if isinstance(v, float) else v}" for k, v in row.items()))
+    draw(found, a.plot)
+
+
+if __name__ == "__main__":
+    main()
