@@ -1,5 +1,6 @@
 """A real Prometheus beside a real server, and callers who remember what they were answered."""
 import collections
+import json
 import random
 import shutil
 import socket
@@ -43,12 +44,15 @@ class PrometheusProcess:
                 [shutil.which("prometheus") or "prometheus", f"--config.file={folder / 'prometheus.yml'}",
                  f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address=localhost:{port}"],
                 stdout=log, stderr=log)
-        wait_for(self._ready, 30, "Prometheus's start")
         self.start = time.time()
+        wait_for(self._scraped, 30, "Prometheus's first scrape")
 
-    def _ready(self):
+    def _scraped(self):
+        """Whether every target has answered: until then a counter that moves has no value to move from."""
         try:
-            return urllib.request.urlopen(f"{self.address}/-/ready", timeout=1).status == 200
+            with urllib.request.urlopen(f"{self.address}/api/v1/targets", timeout=1) as answer:
+                targets = json.load(answer)["data"]["activeTargets"]
+            return targets and all(target["health"] == "up" for target in targets)
         except OSError:
             assert self.process.poll() is None, self.log.read_text(encoding="utf-8")
             return False
