@@ -52,11 +52,4 @@ const ProductKernels* BestProduct(Precision precision);
 // The level of that name, or null where this processor (or this build) lacks it: for tests.
 const ProductKernels* ProductLevel(Precision precision, const char* level);
 
-// Where the weight of output `column` and input `index` stands in the packed weights, counted in inputs.
-inline int64_t PackedIndex(const ProductKernels& kernels, int64_t groups, int64_t column, int64_t index) {
-  const int64_t panel = column / kernels.panel_columns;
-  const int64_t group = (panel * groups + index / kernels.group_inputs) * kernels.panel_columns;
-  return (group + column % kernels.panel_columns) * kernels.group_inputs + index % kernels.group_inputs;
-}
-
 }  // namespace fintag

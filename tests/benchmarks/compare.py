@@ -113,6 +113,8 @@ def main():
     a.output = a.output.resolve()
     a.bin, a.base = a.bin.resolve(), a.base.resolve()
     a.checkpoint = a.checkpoint and a.checkpoint.resolve()
+    if a.checkpoint and a.checkpoint.is_relative_to(a.output / "work"):
+        sys.exit(f"{a.checkpoint} is in the folder that is emptied first: move it elsewhere")
     shutil.rmtree(a.output / "work", ignore_errors=True)
     a.output.mkdir(parents=True, exist_ok=True)
     try:

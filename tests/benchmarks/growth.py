@@ -1,4 +1,4 @@
-"""Cost as the work grows: clients, text length, jobs in the store, watchers of one job, models in memory, threads.
+"""Cost as the work grows: clients, text length, watchers of one job, models in memory, threads.
 
 Writes OUTPUT/growth.json after each part and draws growth.svg from it; --draw alone draws again. Started by growth.sh.
 """
@@ -9,8 +9,6 @@ import json
 import os
 import pathlib
 import re
-import sqlite3
-import statistics
 import subprocess
 import sys
 import threading
@@ -24,10 +22,8 @@ from setting import Setting
 
 CLIENTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 WORDS = (10, 100, 1_000, 10_000, 100_000)
-JOBS = (1_000, 10_000, 100_000)
 WATCHERS = (0, 100, 1_000)
 MODELS = 20
-CALLS = 300  # of each method, for its 99th percentile
 FINTAG = ("--protocol", "fintag")
 
 
@@ -40,11 +36,6 @@ def stubs(setting):
     subprocess.run([setting.python, "-m", "grpc_tools.protoc", f"-I{root}", f"--python_out={out}",
                     f"--grpc_python_out={out}", *protos], check=True)
     sys.path.insert(0, str(out))
-
-
-def percentile(values, share):
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def cpu_seconds(pid):
@@ -84,56 +75,6 @@ def text(setting, checkpoint):
                          max(2, min(50, 20_000 // count)))
             rows.append({"words": count, "ms": said["latency_ms"]["p50"], "resident_mb": memory(process.pid, "VmRSS"),
                          "peak_mb": memory(process.pid, "VmHWM"), "errors": said["errors"]})
-    return rows
-
-
-def fill(store, count):
-    """So many jobs that have ended, besides those that are there, as the server writes them."""
-    columns = ("id, state, dataset, base, model, options, request_id, create_time_ms, start_time_ms, end_time_ms, "
-               "failure_reason, model_version, log_closed")
-    with contextlib.closing(sqlite3.connect(store)) as database, database:
-        begin = database.execute("SELECT COUNT(*) FROM jobs").fetchone()[0]
-        database.executemany(
-            f"INSERT INTO jobs ({columns}) SELECT ?, 'CANCELLED', dataset, base, model, options, ?, create_time_ms, "
-            "create_time_ms, create_time_ms, '', '', 1 FROM jobs ORDER BY position LIMIT 1",
-            ((f"filled-{n}", f"filled-{n}") for n in range(begin, count)))
-
-
-def jobs(setting, checkpoint):
-    """Calls on a store of more and more jobs."""
-    import grpc
-    from fintag.v1 import training_pb2, training_pb2_grpc
-    rows = []
-    with fintagd(setting, checkpoint, []) as (process, address, _):
-        upload(setting, address)
-        channel = grpc.insecure_channel(address)
-        service = training_pb2_grpc.TrainingServiceStub(channel)
-        spec = training_pb2.JobSpec(dataset="datasets/growth", base=f"models/{MODEL}", model="models/growth")
-        spec.options.epochs = 1000
-
-        def timed(call):
-            begin = time.monotonic()
-            answer = call()
-            return answer, (time.monotonic() - begin) * 1000
-
-        first = service.CreateJob(training_pb2.CreateJobRequest(spec=spec))  # runs; the others wait behind it
-        store = next((setting.work / "fintagd-data").glob("*.db"))
-        for count in JOBS:
-            fill(store, count)
-            listed, got, created = [], [], []
-            token = ""
-            for _ in range(CALLS):
-                answer, ms = timed(lambda: service.ListJobs(
-                    training_pb2.ListJobsRequest(page_size=50, page_token=token)))
-                token = answer.next_page_token
-                listed.append(ms)
-                got.append(timed(lambda: service.GetJob(training_pb2.GetJobRequest(name=answer.jobs[0].name)))[1])
-                job, ms = timed(lambda: service.CreateJob(training_pb2.CreateJobRequest(spec=spec)))
-                created.append(ms)
-                service.CancelJob(training_pb2.CancelJobRequest(name=job.name))
-            rows.append({"jobs": count, **{f"{name}_p99_ms": percentile(found, 0.99) for name, found in
-                                           (("list", listed), ("get", got), ("create", created))}})
-        service.CancelJob(training_pb2.CancelJobRequest(name=first.name))
     return rows
 
 
@@ -200,7 +141,7 @@ def models(setting, checkpoint):
 def threads(setting, checkpoint):
     """Tokens a second of forward passes by threads and tokens a batch."""
     rows = []
-    speed = re.compile(r'"tokens_per_second": *([0-9.]+)')
+    speed = re.compile(r'"tokens_per_s": *([0-9.]+)')
     for count in range(1, (os.cpu_count() or 1) + 1):
         for tokens in (64, 256, 1024, 2048, 8192):
             run = measure.run([setting.bin / "tag_corpus", "--model", checkpoint, "--corpus", setting.validation,
@@ -211,7 +152,7 @@ def threads(setting, checkpoint):
     return rows
 
 
-PARTS = {"clients": clients, "text": text, "jobs": jobs, "watchers": watchers, "models": models, "threads": threads}
+PARTS = {"clients": clients, "text": text, "watchers": watchers, "models": models, "threads": threads}
 
 
 def draw(found, file):
@@ -246,15 +187,11 @@ def draw(found, file):
     if "text" in found:
         rows = [{**row, "us": 1000 * row["ms"] / row["words"]} for row in found["text"]]
         lines(2, "One text", "words", rows, [("", "us")], log_y=True, label=("words", "microseconds a word"))
-    if "jobs" in found:
-        lines(3, "Jobs in the store", "jobs", found["jobs"],
-              [("ListJobs", "list_p99_ms"), ("GetJob", "get_p99_ms"), ("CreateJob", "create_p99_ms")],
-              label=("jobs", "p99, ms"))
     if "watchers" in found:
-        lines(4, "Watchers of one job", "watchers", found["watchers"], [("", "server_cpu_share")], log_x=False,
+        lines(3, "Watchers of one job", "watchers", found["watchers"], [("", "server_cpu_share")], log_x=False,
               label=("watchers", "processors that the server uses"))
     if "models" in found:
-        axis = axes.flat[5]
+        axis = axes.flat[4]
         axis.set_title("Models in use", loc="left")
         for limit in dict.fromkeys(row["limit"] for row in found["models"]):
             rows = [row for row in found["models"] if row["limit"] == limit]
@@ -262,6 +199,18 @@ def draw(found, file):
         axis.set_ylim(bottom=0)
         axis.set_xlabel("models tagged with")
         axis.set_ylabel("memory of the server, MB")
+        axis.legend(frameon=False)
+    if "threads" in found:
+        axis = axes.flat[5]
+        axis.set_title("Forward passes", loc="left")
+        for count in dict.fromkeys(row["threads"] for row in found["threads"]):
+            rows = [row for row in found["threads"] if row["threads"] == count]
+            axis.plot([r["batch_tokens"] for r in rows], [r["tokens_per_second"] for r in rows], marker="o",
+                      label=f"{count} threads" if count > 1 else "1 thread")
+        axis.set_xscale("log")
+        axis.set_ylim(bottom=0)
+        axis.set_xlabel("tokens a batch")
+        axis.set_ylabel("tokens/s")
         axis.legend(frameon=False)
     figure.tight_layout()
     figure.savefig(file, metadata={"Date": None})
