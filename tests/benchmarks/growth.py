@@ -44,7 +44,7 @@ def cpu_seconds(pid):
 
 
 def clients(setting, checkpoint):
-    """Closed loops of more and more clients, then more requests than it can do, each with a second's deadline."""
+    """Closed loops of more and more clients, then more requests than it can do."""
     write_texts(setting.train, setting.work / "texts.txt")
     times = ("--warm-up", 1, "--duration", setting.seconds)
     rows, overload = [], []
@@ -117,7 +117,7 @@ def watchers(setting, checkpoint):
             seconds = time.monotonic() - begin
             rows.append({"watchers": count, "events_per_second": (received[0] - events) / seconds,
                          "server_cpu_share": (cpu_seconds(process.pid) - cpu) / seconds,
-                         "resident_mb": memory(process.pid, "VmRSS") if count == 0 else rows[0]["resident_mb"]})
+                         "resident_mb": memory(process.pid, "VmRSS")})
         for stream in streams:
             stream.cancel()
         service.CancelJob(training_pb2.CancelJobRequest(name=job.name))
@@ -163,11 +163,13 @@ def draw(found, file):
                          "axes.spines.right": False, "grid.alpha": 0.3, "lines.markersize": 4})
     figure, axes = plt.subplots(3, 2, figsize=(9, 9.5))
 
-    def lines(place, title, x, rows, series, *, log_x=True, log_y=False, label=("", "")):
+    def lines(place, title, rows, x, y, *, log_x=True, log_y=False, label, by=None, name=str):
+        """One line, or one for each value of `by`, which `name` puts into words."""
         axis = axes.flat[place]
         axis.set_title(title, loc="left")
-        for name, key in series:
-            axis.plot([row[x] for row in rows], [row[key] for row in rows], marker="o", label=name)
+        for value in dict.fromkeys(row.get(by) for row in rows):
+            chosen = [row for row in rows if row.get(by) == value]
+            axis.plot([row[x] for row in chosen], [row[y] for row in chosen], marker="o", label=name(value))
         if log_x:
             axis.set_xscale("log")
         if log_y:
@@ -176,42 +178,26 @@ def draw(found, file):
             axis.set_ylim(bottom=0)
         axis.set_xlabel(label[0])
         axis.set_ylabel(label[1])
-        if len(series) > 1:
+        if by:
             axis.legend(frameon=False)
 
     if "clients" in found:
-        lines(0, "Closed loop", "clients", found["clients"]["clients"], [("", "requests_per_second")],
+        lines(0, "Closed loop", found["clients"]["clients"], "clients", "requests_per_second",
               label=("clients", "requests/s"))
-        lines(1, "Offered more than it can do", "load", found["clients"]["overload"], [("", "requests_per_second")],
+        lines(1, "Offered more than it can do", found["clients"]["overload"], "load", "requests_per_second",
               log_x=False, label=("offered load, 1 = the best of the closed loop", "answered requests/s"))
     if "text" in found:
         rows = [{**row, "us": 1000 * row["ms"] / row["words"]} for row in found["text"]]
-        lines(2, "One text", "words", rows, [("", "us")], log_y=True, label=("words", "microseconds a word"))
+        lines(2, "One text", rows, "words", "us", log_y=True, label=("words", "microseconds a word"))
     if "watchers" in found:
-        lines(3, "Watchers of one job", "watchers", found["watchers"], [("", "server_cpu_share")], log_x=False,
+        lines(3, "Watchers of one job", found["watchers"], "watchers", "server_cpu_share", log_x=False,
               label=("watchers", "processors that the server uses"))
     if "models" in found:
-        axis = axes.flat[4]
-        axis.set_title("Models in use", loc="left")
-        for limit in dict.fromkeys(row["limit"] for row in found["models"]):
-            rows = [row for row in found["models"] if row["limit"] == limit]
-            axis.plot([r["models"] for r in rows], [r["resident_mb"] for r in rows], label=f"--model-memory {limit}")
-        axis.set_ylim(bottom=0)
-        axis.set_xlabel("models tagged with")
-        axis.set_ylabel("memory of the server, MB")
-        axis.legend(frameon=False)
+        lines(4, "Models in use", found["models"], "models", "resident_mb", log_x=False, by="limit",
+              name="--model-memory {}".format, label=("models tagged with", "memory of the server, MB"))
     if "threads" in found:
-        axis = axes.flat[5]
-        axis.set_title("Forward passes", loc="left")
-        for count in dict.fromkeys(row["threads"] for row in found["threads"]):
-            rows = [row for row in found["threads"] if row["threads"] == count]
-            axis.plot([r["batch_tokens"] for r in rows], [r["tokens_per_second"] for r in rows], marker="o",
-                      label=f"{count} threads" if count > 1 else "1 thread")
-        axis.set_xscale("log")
-        axis.set_ylim(bottom=0)
-        axis.set_xlabel("tokens a batch")
-        axis.set_ylabel("tokens/s")
-        axis.legend(frameon=False)
+        lines(5, "Forward passes", found["threads"], "batch_tokens", "tokens_per_second", by="threads",
+              name="{} threads".format, label=("tokens a batch", "tokens/s"))
     figure.tight_layout()
     figure.savefig(file, metadata={"Date": None})
 
