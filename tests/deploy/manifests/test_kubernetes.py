@@ -1,12 +1,14 @@
 """deploy/kubernetes, rendered by kubectl and held against the schemas of Kubernetes and of Prometheus' operator."""
 import copy
+import subprocess
 
 import kubernetes_validate
 import pydantic
 import pytest
-from cloudcoil.models.prometheus_operator.v1 import ServiceMonitor
+import yaml
+from cloudcoil.models.prometheus_operator.v1 import PrometheusRule, ServiceMonitor
 
-from conftest import version
+from conftest import ROOT, version
 
 KUBERNETES = "1.37"
 KINDS = {"Namespace", "ConfigMap", "Service", "StatefulSet", "PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor"}
@@ -66,7 +68,10 @@ def test_names_and_ports_meet(rendered):
     container = template["spec"]["containers"][0]
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     assert container["readinessProbe"]["grpc"]["port"] == ports["grpc"]
-    assert container["livenessProbe"]["httpGet"]["port"] in ports
+    for probe in ("startupProbe", "livenessProbe"):
+        assert container[probe]["httpGet"]["port"] in ports, probe
+    allowed = {port["port"] for rule in rendered["NetworkPolicy", "fintag"]["spec"]["ingress"] for port in rule["ports"]}
+    assert allowed == set(ports)
     labels = template["metadata"]["labels"].items()
     for kind, path in (("Service", ["selector"]), ("PodDisruptionBudget", ["selector", "matchLabels"]),
                        ("NetworkPolicy", ["podSelector", "matchLabels"]), ("StatefulSet", ["selector", "matchLabels"])):
@@ -82,6 +87,14 @@ def test_names_and_ports_meet(rendered):
     maps = [name for kind, name in resources_of(rendered) if kind == "ConfigMap"]
     volumes = {volume["name"]: volume for volume in template["spec"]["volumes"]}
     assert maps == [volumes["config"]["configMap"]["name"]]
+
+
+def test_the_operators_rules_are_those_of_prometheus():
+    text = subprocess.run([ROOT / "deploy/kubernetes/prometheus_rule.sh"], capture_output=True, text=True, check=True).stdout
+    resource = yaml.safe_load(text)
+    PrometheusRule.model_validate(resource)
+    assert resource["kind"] == "PrometheusRule" and resource["metadata"]["namespace"] == "fintag"
+    assert resource["spec"] == yaml.safe_load((ROOT / "deploy/prometheus/rules/fintag.yml").read_text(encoding="utf-8"))
 
 
 def test_the_image_is_this_version(rendered):
