@@ -43,7 +43,10 @@ if [ $build = yes ]; then
   have_base $base
   settings=$(mktemp -d)
   trap 'rm -rf "$settings"' EXIT
-  mapfile -t folders < <(python3 deploy/container/host_settings.py "$settings")
+  ensure_package python3 python3
+  found=$(python3 deploy/container/host_settings.py "$settings")
+  folders=()
+  [ -z "$found" ] || mapfile -t folders <<< "$found"
   options=(--build-arg "TORCH=$torch" --build-arg "VERSION=$version" -t "$tag" -f Dockerfile)
   revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
   [ -z "$(git status --porcelain 2>/dev/null)" ] || revision=$revision-dirty

@@ -82,9 +82,11 @@ snapshot() {
 
 start
 [ "$(inside fintag --version)" = "fintag $(label version)" ] || fail "the image is labelled $(label version)"
-[ -n "$(label revision)" ] || fail "the image has no revision"
+[[ $(label revision) =~ ^[0-9a-f]{40}(-dirty)?$ ]] || fail "the image's revision is $(label revision)"
 [ "$(inside id -u)" = 10001 ] || fail "it runs as user $(inside id -u)"
-! inside sh -c 'touch /opt/fintag/x' 2>/dev/null || fail "its root can be written"
+# As root, who could but for the file system.
+written=$("$runtime" exec --user 0:0 $container touch /opt/fintag/x 2>&1 || true)
+[[ $written == *"Read-only file system"* ]] || fail "its root can be written: ${written:-touch said nothing}"
 for program in gcc g++ cc python3 pip cmake; do
   ! inside sh -c "command -v $program" >/dev/null || fail "the image has $program"
 done
@@ -93,6 +95,8 @@ cached=$("$runtime" exec --user 0:0 $container sh -c "ls -A /var/lib/apt/lists; 
 inside fintag --timeout 3 health --service fintag.v1.TaggingService
 is_healthy || fail "the image's own health check fails"
 curl -fsS "$metrics/readyz"
+page=$(curl -fsS "$metrics/")
+[[ $page == *'src="/app.js"'* ]] || fail "/ is not the status page"
 
 "$fintag" models import base --from "$base"
 "$fintag" datasets upload corpus --train tests/data/corpus/train.conll --validation tests/data/corpus/validation.conll
@@ -116,7 +120,10 @@ echo "restarted on its volume: datasets, models, jobs and entities as before"
 
 size=$("$runtime" image inspect --format '{{.Size}}' "$image")
 echo "$image: $((size / 1000000)) MB unpacked"
-"$runtime" run --rm --ulimit nofile=4096:4096 --ulimit nproc=4096:4096 --user 0 --entrypoint sh "$image" -c \
+contents=$("$runtime" run --rm --ulimit nofile=4096:4096 --ulimit nproc=4096:4096 --user 0 --entrypoint sh "$image" -c \
   'du -xm -d 0 / 2>/dev/null; du -xm /opt/fintag/bin /opt/fintag/lib /usr/lib /usr/share /usr/bin /var -d 0; ls -l /opt/fintag/lib/torch/lib' \
-  2>/dev/null
+  2>/dev/null)
+echo "$contents"
+# CUDA's libraries alone are several times that.
+[[ $contents == *libtorch_cuda.so* ]] || [ "$size" -le 700000000 ] || fail "it has more than 700 MB"
 echo "the check of $image passed"
