@@ -49,6 +49,7 @@ sort -u -o "$target/share/fintag/packages.txt" "$target/share/fintag/packages.tx
 
 if [ "$torch" = cuda ]; then
   cp -r "$(dirname "$(dirname "$cpu_libraries")")-cuda"/. "$target/lib"
+  mv "$target/lib/wheels.txt" "$target/share/fintag/wheels.txt"
   # Python's part of LibTorch, and what only its tests load.
   rm -f "$target"/lib/torch/lib/lib{torch_python,torch_global_deps,shm}.so
 fi

