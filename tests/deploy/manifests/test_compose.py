@@ -40,5 +40,13 @@ def test_every_service_is_limited_watched_and_kept():
         assert ":latest" not in service["image"] and ":" in service["image"], name
 
 
+def test_grafana_finds_the_dashboards_where_its_provider_looks():
+    mounts = {v["target"]: v["source"] for v in config()["services"]["grafana"]["volumes"] if v["type"] == "bind"}
+    grafana = ROOT / "deploy/grafana"
+    provisioning = yaml.safe_load((grafana / "provisioning/dashboards/fintag.yaml").read_text(encoding="utf-8"))
+    assert mounts[provisioning["providers"][0]["options"]["path"]] == str(grafana / "dashboards")
+    assert mounts["/etc/grafana/provisioning"] == str(grafana / "provisioning")  # Grafana's own default
+
+
 def test_the_image_is_this_version():
     assert config()["services"]["fintagd"]["image"] == f"localhost/fintag:{version()}"
