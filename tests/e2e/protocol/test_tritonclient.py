@@ -252,6 +252,43 @@ def test_one_version_is_loaded_and_unloaded_by_a_parameter(served, client):  # n
             assert error.value.code() == code
 
 
+def test_there_is_one_repository(served):  # noqa: F811
+    stub = service_pb2_grpc.GRPCInferenceServiceStub(served.channel)
+
+    def refused_repository(method, **fields):
+        with pytest.raises(grpc.RpcError) as error:
+            getattr(stub, method)(getattr(service_pb2, f"{method}Request")(**fields), timeout=60)
+        assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert error.value.details() == "repository_name: must be empty: there is one repository"
+    refused_repository("RepositoryModelLoad", repository_name="other", model_name="sec")
+    refused_repository("RepositoryModelUnload", repository_name="other", model_name="sec")
+    refused_repository("RepositoryIndex", repository_name="other")
+    # Alone it is the model's name, as KServe's clients send it.
+    stub.RepositoryModelLoad(service_pb2.RepositoryModelLoadRequest(repository_name="sec"), timeout=60)
+
+
+def test_the_index_lists_only_what_is_ready_where_that_is_asked(served, client):  # noqa: F811
+    stub = service_pb2_grpc.GRPCInferenceServiceStub(served.channel)
+
+    def ready():
+        index = stub.RepositoryIndex(service_pb2.RepositoryIndexRequest(ready=True), timeout=60)
+        return [(m.name, m.version, m.state) for m in index.models]
+    client.load_model("sec")
+    assert ready() == [("sec", "1", "READY")]
+    client.unload_model("sec")
+    assert ready() == []
+    assert {m.name for m in client.get_model_repository_index().models} == {"sec", "base"}
+
+
+def test_a_message_beyond_the_servers_limit_is_refused(start_server, trained):
+    server = start_server("--max-message-bytes", "300000")
+    server.import_model("sec", trained)
+    with triton.InferenceServerClient(server.address) as client:
+        message = refused(lambda: client.infer("sec", [tensor(["x" * 300000])]), "RESOURCE_EXHAUSTED")
+        assert "300000" in message
+        assert client.infer("sec", [tensor(TEXTS)]).as_numpy("ENTITIES").size == 3  # on the same connection
+
+
 def served_version(server):
     from fintag.v1 import model_pb2
     return server.models.GetModel(model_pb2.GetModelRequest(name="models/sec")).versions[0]
@@ -273,6 +310,8 @@ def test_statistics_count_what_was_done(served, client):  # noqa: F811
     assert times.success.ns > times.compute_infer.ns > times.compute_output.ns > 0
     assert [m.name for m in client.get_inference_statistics().model_stats] == ["sec"]
     refused(lambda: client.get_inference_statistics("nothing"), "NOT_FOUND")
+    assert "version: must be empty where there is no name" in refused(
+        lambda: client.get_inference_statistics(model_version="1"))
 
 
 def test_calls_are_counted_and_logged_like_all_others(served, client):  # noqa: F811
