@@ -15,9 +15,13 @@ const state = { jobs: null, job: null, models: null, modelName: '', chosenJob: '
 let timer = 0;
 let round = Promise.resolve();
 
-// Of "#job=ID" and "#model=NAME/VERSION"; anything else is a place on the page.
+// Of "#job=ID" and "#model=NAME/VERSION"; anything else is a place on the page, or nothing at all ("#%").
 function readAddress() {
-  const [, kind, id] = decodeURIComponent(location.hash).match(/^#(job|model)=(.+)$/) ?? [];
+  let place = '';
+  try {
+    place = decodeURIComponent(location.hash);
+  } catch { /* an address that somebody mistyped */ }
+  const [, kind, id] = place.match(/^#(job|model)=(.+)$/) ?? [];
   if (kind === 'job') state.chosenJob = id;
   if (kind === 'model') state.chosenModel = `models/${id.replace('/', '/versions/')}`;
   return kind;
