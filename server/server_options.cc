@@ -47,6 +47,11 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
       ->check(CheckAddress)
       ->capture_default_str();
   app.add_flag("--no-page", no_page, "Serve no status page beside the metrics");
+  app.add_option(
+         "--page-hosts", options.page_hosts,
+         "Names that the page is served under, with commas between them; localhost stands for all of loopback's, "
+         "* for any. Default: localhost where --metrics-listen is on loopback, else any")
+      ->delimiter(',');
   app.add_option("--log-format", log_format, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();

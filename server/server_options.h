@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "server/api/api_server.h"
 #include "server/api/tagging_service.h"
@@ -19,6 +20,8 @@ struct ServerOptions {
   std::string metrics_host = "localhost";
   int metrics_port = 9464;
   bool page = true;  // the status page, on the same port
+  // Names that it is served under (StatusPage); none: loopback's where it listens on loopback, else any.
+  std::vector<std::string> page_hosts;
   LogFormat log_format = LogFormat::kText;
   int64_t max_dataset_bytes = int64_t{1} << 30;
   int64_t max_model_bytes = int64_t{8} << 30;

@@ -126,7 +126,9 @@ class RunningService final : public Service {
 
   HttpPages Pages(const ServerOptions& options) {
     if (!options.page) return {};
-    page_ = std::make_unique<StatusPage>(api_->InProcessChannel(), IsLoopbackHost(options.metrics_host));
+    std::vector<std::string> hosts = options.page_hosts;
+    if (hosts.empty()) hosts = {IsLoopbackHost(options.metrics_host) ? "localhost" : "*"};
+    page_ = std::make_unique<StatusPage>(api_->InProcessChannel(), std::move(hosts));
     // JSON may write a character in more bytes than it has.
     const auto max_body_bytes = static_cast<size_t>(2 * options.tagging.max_text_bytes + 4096);
     return {[this](const HttpRequest& request) { return page_->Answer(request); }, max_body_bytes};

@@ -71,6 +71,15 @@ bool IsLoopbackHost(std::string_view host) {
   return absl::StartsWith(name, "127.") && name.find_first_not_of("0123456789.") == std::string::npos;
 }
 
+bool StatusPage::IsServedAs(std::string_view host) const {
+  const size_t bracket = host.find(']');  // of an IPv6 address, with colons before it
+  const std::string_view name = host.substr(0, host.find(':', bracket == host.npos ? 0 : bracket));
+  return std::any_of(hosts_.begin(), hosts_.end(), [&](const std::string& served) {
+    return served == "*" || (served == "localhost" && IsLoopbackHost(host)) ||
+           absl::EqualsIgnoreCase(served, AbslView(name));
+  });
+}
+
 HttpResponse StatusPage::RouteApi(const HttpRequest& request, std::string_view path) {
   if (path == "tag") {
     if (request.method != "POST") return WrongMethod("POST a TagRequest in JSON");
@@ -101,8 +110,8 @@ HttpResponse StatusPage::RouteApi(const HttpRequest& request, std::string_view p
 }
 
 HttpResponse StatusPage::Route(const HttpRequest& request) {
-  if (loopback_ && !IsLoopbackHost(Header(request, "host"))) {
-    return ErrorAnswer(absl::PermissionDeniedError("this server listens on loopback: ask it as localhost"));
+  if (!IsServedAs(Header(request, "host"))) {
+    return ErrorAnswer(absl::PermissionDeniedError("the page is not served under this name: --page-hosts has those"));
   }
   constexpr std::string_view kApi = "/api/";
   const std::string_view path = request.path;

@@ -7,6 +7,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "server/page/api_gateway.h"
 #include "server/telemetry/http_endpoint.h"
@@ -18,9 +20,11 @@ bool IsLoopbackHost(std::string_view host);
 
 class StatusPage {
  public:
-  // `api` is a channel to the API. `loopback`: the page listens on loopback, and is served under loopback's names
-  // alone: a name that someone's DNS points here would let his web page read ours.
-  StatusPage(const std::shared_ptr<grpc::Channel>& api, bool loopback) : gateway_(api), loopback_(loopback) {}
+  // `api` is a channel to the API. `hosts` are the names that the page is served under, without ports: "localhost"
+  // stands for all of loopback's, "*" for any. Under another one, which someone's DNS may point here, his web page
+  // could read ours.
+  StatusPage(const std::shared_ptr<grpc::Channel>& api, std::vector<std::string> hosts)
+      : gateway_(api), hosts_(std::move(hosts)) {}
 
   HttpResponse Answer(const HttpRequest& request);
 
@@ -30,9 +34,10 @@ class StatusPage {
  private:
   HttpResponse Route(const HttpRequest& request);
   HttpResponse RouteApi(const HttpRequest& request, std::string_view path);
+  bool IsServedAs(std::string_view host) const;
 
   ApiGateway gateway_;
-  const bool loopback_;
+  const std::vector<std::string> hosts_;
 };
 
 }  // namespace fintag::server

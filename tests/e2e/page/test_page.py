@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from conftest import BASE, BIN, CORPUS, PATIENCE, Server, sentences
+from conftest import BASE, BIN, CORPUS, PATIENCE, Server, sentences, wait_for
 from playwright.sync_api import expect, sync_playwright
 
 SHOTS = pathlib.Path(os.environ.get("FINTAG_E2E_WORK", BIN.parent / "e2e")) / "page"
@@ -255,6 +255,43 @@ def test_errors_are_shown(server, browser):
     assert headers["Cache-Control"] == "no-store"
 
 
+def test_a_malformed_address_is_no_place(server, look):
+    page = look()
+    page.goto(f"{server.http}/#%")
+    page.reload()
+    expect(page.locator("#job-list tbody tr")).not_to_have_count(0)
+    expect(page.locator("#job-title")).to_contain_text("succeeded")
+    page.evaluate("location.hash = '#job=%E0'")
+    page.locator("#model-list a").first.click()
+    expect(page.locator("#model-title")).to_be_focused()
+
+
+def test_a_failed_job_says_why_and_a_cancelled_one_that_it_was(server, look):
+    from fintag.v1 import training_pb2 as pb
+    page = look()
+
+    def run(name):
+        # Its trainer has written its number once a step is reported.
+        expect(page.locator(f"tr[data-job='{name.removeprefix('jobs/')}']")).to_contain_text("running")
+        wait_for(lambda: server.job(name).HasField("progress"), 60, "a step")
+
+    def shown(name, state):
+        page.locator(f"#link-{name.removeprefix('jobs/')}").click()
+        expect(page.locator("#job-title")).to_contain_text(state)
+        return page.locator("#job .reason")
+    failed = server.submit(dataset="part", epochs=1000).name
+    run(failed)
+    os.killpg(int((server.data / failed / "trainer.pid").read_text()), signal.SIGKILL)
+    expect(shown(failed, "failed")).to_contain_text("signal 9")
+    assert server.job(failed).failure_reason == page.locator("#job .reason").inner_text()
+    shoot(page, "failed-light-1280")
+    cancelled = server.submit(dataset="part", epochs=1000).name
+    run(cancelled)
+    server.jobs.CancelJob(pb.CancelJobRequest(name=cancelled))
+    expect(shown(cancelled, "cancelled")).to_have_count(0)
+    expect(page.locator(f"tr[data-job='{cancelled.removeprefix('jobs/')}']")).to_contain_text("cancelled")
+
+
 def test_tagging_keeps_to_the_limits_of_the_api(server):
     before = server.metric('fintag_requests_total{code="OK",method="fintag.v1.TaggingService/Tag"}') or 0
 
@@ -279,6 +316,18 @@ def test_says_that_the_server_is_gone(browser, tmp_path):
     other.stop(signal.SIGKILL)
     expect(watched.page.locator("#connection")).to_contain_text("Trying again")
     watched.context.close()
+
+
+def test_answers_to_the_names_that_it_is_told(start_server, tmp_path):
+    config = tmp_path / "fintagd.toml"
+    config.write_text('page-hosts = ["other.example", "fintag.example"]\n', encoding="utf-8")
+    for options, answers in (([], (200, 403)), (["--config", config], (403, 200)), (["--page-hosts", "*"], (200, 200)),
+                             (["--config", config, "--page-hosts", "localhost,other.example"], (200, 403))):
+        named = start_server(*options, data=f"named-{len(options)}")
+        for path in ("/", "/api/jobs"):
+            assert tuple(ask(named, path, Host=host)[0] for host in ("localhost", "fintag.example")) == answers, options
+        assert ask(named, "/metrics", Host="fintag.example")[0] == 200
+        named.stop()
 
 
 def test_no_page(start_server):

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -96,7 +97,7 @@ class StatusPageTest : public ::testing::Test {
       builder.RegisterService(service);
     }
     server_ = builder.BuildAndStart();
-    page_ = std::make_unique<StatusPage>(server_->InProcessChannel({}), /*loopback=*/true);
+    page_ = std::make_unique<StatusPage>(server_->InProcessChannel({}), std::vector<std::string>{"localhost"});
   }
   ~StatusPageTest() override { server_->Shutdown(std::chrono::system_clock::now()); }
 
@@ -257,14 +258,25 @@ TEST_F(StatusPageTest, NothingElseTakesAPost) {
   }
 }
 
-TEST_F(StatusPageTest, OnLoopbackOnlyLoopbacksNamesAreServed) {
+TEST_F(StatusPageTest, OnlyItsNamesAreServed) {
   for (const char* path : {"/", "/api/jobs"}) {
     EXPECT_EQ(page_->Answer({"GET", path, {}, {{"host", "evil.example:9464"}}, ""}).status, 403);
     EXPECT_EQ(page_->Answer({"GET", path, {}, {}, ""}).status, 403);
     EXPECT_EQ(page_->Answer({"GET", path, {}, {{"host", "127.0.0.1:9464"}}, ""}).status, 200);
   }
-  StatusPage open(server_->InProcessChannel({}), /*loopback=*/false);
+  StatusPage named(server_->InProcessChannel({}), {"fintag.example", "[2001:db8::1]"});
+  for (const auto& [host, status] : std::map<std::string, int>{{"fintag.example", 200},
+                                                               {"FINTAG.example:9464", 200},
+                                                               {"[2001:db8::1]:9464", 200},
+                                                               {"[2001:db8::2]:9464", 403},
+                                                               {"fintag.example.evil.example", 403},
+                                                               {"localhost", 403},
+                                                               {"", 403}}) {
+    EXPECT_EQ(named.Answer({"GET", "/", {}, {{"host", host}}, ""}).status, status) << host;
+  }
+  StatusPage open(server_->InProcessChannel({}), {"*"});
   EXPECT_EQ(open.Answer({"GET", "/", {}, {{"host", "fintag.example"}}, ""}).status, 200);
+  EXPECT_EQ(open.Answer({"GET", "/", {}, {}, ""}).status, 200);
 }
 
 TEST(IsLoopbackHost, KnowsLoopbacksNames) {
