@@ -75,7 +75,7 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
   };
   limit("--max-running-jobs", options.jobs.max_running_jobs, "Trainers at once; the other jobs wait in order");
   limit("--max-message-bytes", options.api.max_message_bytes, "Largest gRPC message");
-  limit("--max-calls", options.api.max_threads, "gRPC calls at once");
+  limit("--max-calls", options.max_calls, "gRPC calls at once, beside the job watches");
   limit("--max-text-bytes", options.tagging.max_text_bytes, "Largest text to tag");
   limit("--max-texts", options.tagging.max_texts, "Texts in one tag request");
   limit("--max-queue-tokens", options.models.scheduler.max_queue_tokens, "Tokens that may wait for one model");

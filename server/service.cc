@@ -4,7 +4,10 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <limits>
+#include <optional>
 
 #include "core/text/strings.h"
 #include "server/api/dataset_service.h"
@@ -43,6 +46,13 @@ class FolderLock {
  private:
   int descriptor_ = -1;
 };
+
+// A thread for every call that may be under way, and some to refuse those beyond.
+int32_t ThreadsFor(const ServerOptions& options) {
+  constexpr int64_t kSpare = 256;
+  const int64_t threads = int64_t{options.max_calls} + options.max_watchers + kSpare;
+  return static_cast<int32_t>(std::min<int64_t>(threads, std::numeric_limits<int32_t>::max()));
+}
 
 class RunningService final : public Service {
  public:
@@ -104,15 +114,18 @@ class RunningService final : public Service {
     metrics_->SetLimits(options.models.scheduler.max_queue_tokens, options.models.scheduler.max_batch_tokens);
     metrics_->set_before_scrape([sources = GaugeSources{options.data_dir, options.data_dir / "jobs", *store_, *models_,
                                                         *loaded_}](Metrics& metrics) { SetGauges(metrics, sources); });
-    const CallEnvironment environment{*metrics_, logger_, stopping_};
+    calls_.emplace(options.max_calls, "calls");
+    const CallEnvironment environment{*metrics_, logger_, stopping_, *calls_};
     dataset_service_ = std::make_unique<DatasetService>(environment, *datasets_, options.max_dataset_bytes);
     model_service_ = std::make_unique<ModelService>(environment, *models_, *loaded_, options.max_model_bytes);
     training_service_ =
         std::make_unique<TrainingService>(environment, *store_, *queue_, *datasets_, *models_, options.max_watchers);
     tagging_service_ = std::make_unique<TaggingService>(environment, *loaded_, options.tagging);
     inference_service_ = std::make_unique<InferenceService>(environment, *models_, *loaded_, options.tagging);
+    ApiServerOptions api_options = options.api;
+    api_options.max_threads = ThreadsFor(options);
     absl::StatusOr<std::unique_ptr<ApiServer>> api =
-        ApiServer::Start(options.api, {dataset_service_.get(), model_service_.get(), training_service_.get(),
+        ApiServer::Start(api_options, {dataset_service_.get(), model_service_.get(), training_service_.get(),
                                        tagging_service_.get(), inference_service_.get()});
     if (!api.ok()) return api.status();
     api_ = *std::move(api);
@@ -156,6 +169,7 @@ class RunningService final : public Service {
   std::unique_ptr<JobQueue> queue_;
   std::unique_ptr<LoadedModels> loaded_;
   std::unique_ptr<HttpEndpoint> http_;
+  std::optional<CallLimit> calls_;
   std::unique_ptr<DatasetService> dataset_service_;
   std::unique_ptr<ModelService> model_service_;
   std::unique_ptr<TrainingService> training_service_;

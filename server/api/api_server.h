@@ -15,7 +15,9 @@ namespace fintag::server {
 struct ApiServerOptions {
   std::string listen = "localhost:50051";  // HOST:PORT; port 0: any free one
   int32_t max_message_bytes = 16 * 1024 * 1024;
-  int32_t max_threads = 512;  // calls at once; those beyond get RESOURCE_EXHAUSTED
+  // Calls under way, watches included. gRPC refuses those beyond without details, so the services' own limits are
+  // lower.
+  int32_t max_threads = 1024;
 };
 
 class ApiServer {

@@ -9,8 +9,10 @@
 #include <exception>
 #include <new>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
+#include "server/api/call_limit.h"
 #include "server/telemetry/logger.h"
 #include "server/telemetry/metrics.h"
 
@@ -21,26 +23,33 @@ struct CallEnvironment {
   Metrics& metrics;
   const Logger& logger;
   const std::atomic<bool>& stopping;
+  CallLimit& calls;
 };
 
 // Counts, times and logs one call; `status` is what the method returned.
 grpc::Status FinishCall(const CallEnvironment& environment, const std::string& method, const absl::Status& status,
                         std::chrono::steady_clock::time_point start);
 
-// Runs `body` (absl::Status()) as the method `method` ("fintag.v1.TaggingService/Tag"). What it throws is the call's
-// error, never the server's end.
+// Runs `body` (absl::Status()) as the method `method` ("fintag.v1.TaggingService/Tag"), if `limit` has a place for it.
+// What it throws is the call's error, never the server's end.
 template <typename Body>
-grpc::Status RunCall(const CallEnvironment& environment, const std::string& method, Body&& body) {
+grpc::Status RunCall(const CallEnvironment& environment, CallLimit& limit, const std::string& method, Body&& body) {
   const auto start = std::chrono::steady_clock::now();
-  absl::Status status;
+  const CallLimit::Place place(limit);
+  absl::Status status = place.status();
   try {
-    status = body();
+    if (status.ok()) status = body();
   } catch (const std::bad_alloc&) {
     status = absl::ResourceExhaustedError("the server has not enough memory for this call");
   } catch (const std::exception& error) {
     status = absl::InternalError(error.what());
   }
   return FinishCall(environment, method, status, start);
+}
+
+template <typename Body>
+grpc::Status RunCall(const CallEnvironment& environment, const std::string& method, Body&& body) {
+  return RunCall(environment, environment.calls, method, std::forward<Body>(body));
 }
 
 }  // namespace fintag::server

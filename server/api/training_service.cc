@@ -89,15 +89,6 @@ absl::Status TrainingService::Watch(grpc::ServerContext& context, const fintag::
   if (!id.ok()) return id.status();
   if (request.after_sequence() < 0) return BadField("after_sequence", "must be 0 or more");
 
-  // Counted for as long as the stream is open.
-  struct Place {
-    std::atomic<int32_t>& watchers;
-    const int32_t number;
-    ~Place() { --watchers; }
-  } place{watchers_, ++watchers_};
-  if (place.number > max_watchers_) {
-    return absl::ResourceExhaustedError(StrCat("the server has its ", max_watchers_, " watchers already"));
-  }
   // The head of the answer at once, so that the caller knows the stream stands.
   writer.SendInitialMetadata();
   absl::Status status = queue_.Watch(
@@ -193,7 +184,7 @@ grpc::Status TrainingService::DeleteJob(grpc::ServerContext*, const fintag::v1::
 
 grpc::Status TrainingService::WatchJob(grpc::ServerContext* context, const fintag::v1::WatchJobRequest* request,
                                        grpc::ServerWriter<fintag::v1::JobEvent>* writer) {
-  return RunCall(environment_, Method("WatchJob"), [&] { return Watch(*context, *request, *writer); });
+  return RunCall(environment_, watches_, Method("WatchJob"), [&] { return Watch(*context, *request, *writer); });
 }
 
 grpc::Status TrainingService::ListJobProgress(grpc::ServerContext*, const fintag::v1::ListJobProgressRequest* request,

@@ -3,8 +3,6 @@
 
 #include <fintag/v1/training.grpc.pb.h>
 
-#include <atomic>
-
 #include "server/api/call.h"
 #include "server/jobs/job_queue.h"
 #include "server/jobs/job_store.h"
@@ -20,7 +18,7 @@ class TrainingService final : public fintag::v1::TrainingService::Service {
         queue_(queue),
         datasets_(datasets),
         models_(models),
-        max_watchers_(max_watchers) {}
+        watches_(max_watchers, "watches") {}
 
   grpc::Status CreateJob(grpc::ServerContext* context, const fintag::v1::CreateJobRequest* request,
                          fintag::v1::Job* response) override;
@@ -50,8 +48,7 @@ class TrainingService final : public fintag::v1::TrainingService::Service {
   JobQueue& queue_;
   DatasetRegistry& datasets_;
   ModelRegistry& models_;
-  const int32_t max_watchers_;
-  std::atomic<int32_t> watchers_ = 0;
+  CallLimit watches_;  // their own, so that they leave the other calls their places
 };
 
 }  // namespace fintag::server

@@ -25,6 +25,15 @@ def reasons(error):
     return [info.reason for detail in status_pb2.Status.FromString(trailer).details if detail.Unpack(info)]
 
 
+def retry_seconds(error):
+    """RetryInfo's delay; None where there is none."""
+    trailer = dict(error.trailing_metadata())["grpc-status-details-bin"]
+    retry = error_details_pb2.RetryInfo()
+    delays = [retry.retry_delay.ToTimedelta().total_seconds()
+              for detail in status_pb2.Status.FromString(trailer).details if detail.Unpack(retry)]
+    return delays[0] if delays else None
+
+
 def test_a_dataset_is_described(start_server):
     server = start_server()
     train, validation = (CORPUS / "train.conll").read_bytes(), (CORPUS / "validation.conll").read_bytes()

@@ -1,5 +1,6 @@
 """What an operator sees: health, readiness, metrics, logs, locks, limits."""
 import json
+import queue
 import shutil
 import subprocess
 import urllib.error
@@ -8,8 +9,10 @@ import urllib.request
 import grpc
 import pytest
 from conftest import BASE, BIN, CORPUS, sentences, state_of
+from fintag.v1 import tagging_pb2, training_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from test_datasets import reasons, retry_seconds
 
 
 def test_health_and_reflection_answer(start_server):
@@ -83,4 +86,29 @@ def test_too_many_watchers_are_refused(start_server):
     next(first)
     with pytest.raises(grpc.RpcError) as refused:
         list(server.watch(job.name))
+    assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED and retry_seconds(refused.value) > 0
+
+
+def test_calls_past_the_limit_are_told_to_try_again_and_watches_take_no_place(start_server):
+    server = start_server("--max-calls", "2")
+    server.import_model("base", BASE)
+    server.upload("small", sentences(CORPUS / "train.conll", 30))
+    job = server.submit(epochs=1000)
+    watches = [server.watch(job.name) for _ in range(4)]
+    for watch in watches:
+        next(watch)
+    requests = [queue.Queue() for _ in range(2)]
+    streams = [server.tagging.TagStream(iter(waiting.get, None)) for waiting in requests]
+    for waiting, stream in zip(requests, streams):
+        waiting.put(tagging_pb2.TagStreamRequest())
+        assert next(stream).error.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+    with pytest.raises(grpc.RpcError) as refused:
+        server.job(job.name)
     assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert reasons(refused.value) == ["RESOURCE_EXHAUSTED"] and retry_seconds(refused.value) > 0
+    assert server.metric('fintag_requests_total{code="RESOURCE_EXHAUSTED",method="fintag.v1.TrainingService/GetJob"}') == 1
+    requests[0].put(None)
+    assert not list(streams[0])
+    server.jobs.CancelJob(training_pb2.CancelJobRequest(name=job.name))
+    assert all([state_of(e) for e in watch][-1] == "CANCELLED" for watch in watches)
+    requests[1].put(None)

@@ -8,7 +8,7 @@ import pytest
 from conftest import BIN, CORPUS, wait_for
 from fintag.v1 import model_pb2
 from fintag.v1 import tagging_pb2 as pb
-from test_datasets import reasons
+from test_datasets import reasons, retry_seconds
 
 TEXTS = (CORPUS / "three_sentences.txt").read_text(encoding="utf-8").splitlines()
 
@@ -100,7 +100,7 @@ def test_a_full_queue_refuses_at_once_and_says_to_try_again(tagger):
         except grpc.RpcError as error:
             code = error.code()
             if code == grpc.StatusCode.RESOURCE_EXHAUSTED:
-                assert reasons(error) == ["RESOURCE_EXHAUSTED"]
+                assert reasons(error) == ["RESOURCE_EXHAUSTED"] and retry_seconds(error) > 0
         with lock:
             codes.append(code)
     threads = [threading.Thread(target=ask) for _ in range(16)]

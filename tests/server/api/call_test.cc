@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <stdexcept>
 
 namespace fintag::server {
@@ -16,7 +17,7 @@ class RunCallTest : public ::testing::Test {
   template <typename Body>
   grpc::Status Run(Body&& body) {
     testing::internal::CaptureStderr();
-    grpc::Status status = RunCall(CallEnvironment{*metrics_, logger_, stopping_}, "s/Method", std::forward<Body>(body));
+    grpc::Status status = RunCall(environment_, "s/Method", std::forward<Body>(body));
     log_ = testing::internal::GetCapturedStderr();
     return status;
   }
@@ -24,6 +25,8 @@ class RunCallTest : public ::testing::Test {
   std::unique_ptr<Metrics> metrics_ = Metrics::Create();
   Logger logger_{LogFormat::kText};
   std::atomic<bool> stopping_ = false;
+  CallLimit calls_{2, "calls"};
+  const CallEnvironment environment_{*metrics_, logger_, stopping_, calls_};
   std::string log_;
 };
 
@@ -46,6 +49,25 @@ TEST_F(RunCallTest, ExceptionsAreTheCallsErrors) {
   EXPECT_EQ(Run([]() -> absl::Status { throw std::runtime_error("broken"); }).error_code(), grpc::INTERNAL);
   EXPECT_EQ(Run([]() -> absl::Status { throw std::bad_alloc(); }).error_code(), grpc::RESOURCE_EXHAUSTED);
   EXPECT_THAT(metrics_->Text(), HasSubstr("fintag_requests_total{code=\"INTERNAL\",method=\"s/Method\"} 1\n"));
+}
+
+TEST_F(RunCallTest, CallsBeyondTheLimitAreRefusedCountedAndLogged) {
+  std::optional<CallLimit::Place> first(calls_), second(calls_);
+  bool run = false;
+  const grpc::Status refused = Run([&] {
+    run = true;
+    return absl::OkStatus();
+  });
+  EXPECT_FALSE(run);
+  EXPECT_EQ(refused.error_code(), grpc::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(refused.error_message(), "the server has its 2 calls already");
+  EXPECT_THAT(refused.error_details(), HasSubstr("google.rpc.RetryInfo"));
+  EXPECT_THAT(log_, HasSubstr("info call method=s/Method code=RESOURCE_EXHAUSTED"));
+  EXPECT_THAT(metrics_->Text(),
+              HasSubstr("fintag_requests_total{code=\"RESOURCE_EXHAUSTED\",method=\"s/Method\"} 1\n"));
+  second.reset();
+  EXPECT_TRUE(Run([] { return absl::OkStatus(); }).ok());
+  EXPECT_TRUE(Run([] { return absl::OkStatus(); }).ok());
 }
 
 }  // namespace
