@@ -74,6 +74,7 @@ class RunningService final : public Service {
   void Stop() override {
     if (stopping_.exchange(true)) return;
     ready_ = false;
+    reads_.Stop();
     if (page_ != nullptr) page_->Stop(std::chrono::seconds(stop_seconds_));
     if (api_ != nullptr) api_->Stop(std::chrono::seconds(stop_seconds_));
     // The gauges' reader goes before what it reads.
@@ -115,7 +116,7 @@ class RunningService final : public Service {
     metrics_->set_before_scrape([sources = GaugeSources{options.data_dir, options.data_dir / "jobs", *store_, *models_,
                                                         *loaded_}](Metrics& metrics) { SetGauges(metrics, sources); });
     calls_.emplace(options.max_calls, "calls");
-    const CallEnvironment environment{*metrics_, logger_, stopping_, *calls_};
+    const CallEnvironment environment{*metrics_, logger_, stopping_, *calls_, reads_};
     dataset_service_ = std::make_unique<DatasetService>(environment, *datasets_, options.max_dataset_bytes);
     model_service_ = std::make_unique<ModelService>(environment, *models_, *loaded_, options.max_model_bytes);
     training_service_ =
@@ -170,6 +171,7 @@ class RunningService final : public Service {
   std::unique_ptr<LoadedModels> loaded_;
   std::unique_ptr<HttpEndpoint> http_;
   std::optional<CallLimit> calls_;
+  StreamReads reads_;
   std::unique_ptr<DatasetService> dataset_service_;
   std::unique_ptr<ModelService> model_service_;
   std::unique_ptr<TrainingService> training_service_;

@@ -18,4 +18,11 @@ grpc::Status FinishCall(const CallEnvironment& environment, const std::string& m
   return ToGrpcStatus(status, method);
 }
 
+absl::Status StreamEnd(const CallEnvironment& environment, const grpc::ServerContext& context) {
+  if (environment.stopping) {
+    return absl::UnavailableError("the server is stopping: send what is not answered yet again");
+  }
+  return context.IsCancelled() ? absl::CancelledError("the caller went away") : absl::OkStatus();
+}
+
 }  // namespace fintag::server

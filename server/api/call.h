@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "server/api/call_limit.h"
+#include "server/api/stream_reads.h"
 #include "server/telemetry/logger.h"
 #include "server/telemetry/metrics.h"
 
@@ -23,12 +24,16 @@ struct CallEnvironment {
   Metrics& metrics;
   const Logger& logger;
   const std::atomic<bool>& stopping;
-  CallLimit& calls;
+  CallLimit& calls;    // of all but watches
+  StreamReads& reads;  // of streams of requests
 };
 
 // Counts, times and logs one call; `status` is what the method returned.
 grpc::Status FinishCall(const CallEnvironment& environment, const std::string& method, const absl::Status& status,
                         std::chrono::steady_clock::time_point start);
+
+// How a stream of requests and answers ended: UNAVAILABLE where the server stops, CANCELLED where the caller went away.
+absl::Status StreamEnd(const CallEnvironment& environment, const grpc::ServerContext& context);
 
 // Runs `body` (absl::Status()) as the method `method` ("fintag.v1.TaggingService/Tag"), if `limit` has a place for it.
 // What it throws is the call's error, never the server's end.

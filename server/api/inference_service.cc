@@ -83,12 +83,12 @@ absl::Status InferenceService::Stream(
     grpc::ServerContext& context,
     grpc::ServerReaderWriter<inference::ModelStreamInferResponse, inference::ModelInferRequest>& stream) const {
   inference::ModelInferRequest request;
-  while (stream.Read(&request)) {
+  while (environment_.reads.Read(context, stream, request)) {
     inference::ModelStreamInferResponse answer;
     inference::ModelInferResponse& response = *answer.mutable_infer_response();
     const absl::Status status = Infer(context, request, response);
     // The caller's own end is the stream's end; anything else concerns this request alone.
-    if (context.IsCancelled()) return absl::CancelledError("the caller went away");
+    if (context.IsCancelled()) break;
     if (absl::IsDeadlineExceeded(status) && context.deadline() <= std::chrono::system_clock::now()) return status;
     if (!status.ok()) {
       answer.set_error_message(ToGrpcStatus(status, Method("ModelStreamInfer")).error_message());
@@ -97,11 +97,8 @@ absl::Status InferenceService::Stream(
     }
     (*response.mutable_parameters())["triton_final_response"].set_bool_param(true);
     if (!stream.Write(answer)) return absl::CancelledError("the caller went away");
-    if (environment_.stopping) {
-      return absl::UnavailableError("the server is stopping: send what is not answered yet again");
-    }
   }
-  return context.IsCancelled() ? absl::CancelledError("the caller went away") : absl::OkStatus();
+  return StreamEnd(environment_, context);
 }
 
 grpc::Status InferenceService::ServerLive(grpc::ServerContext*, const inference::ServerLiveRequest*,

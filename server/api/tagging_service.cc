@@ -12,25 +12,22 @@ absl::Status TaggingService::Stream(
     grpc::ServerReaderWriter<fintag::v1::TagStreamResponse, fintag::v1::TagStreamRequest>& stream) {
   fintag::v1::TagStreamRequest request;
   std::string model;
-  for (int64_t number = 1; stream.Read(&request); ++number) {
+  for (int64_t number = 1; environment_.reads.Read(context, stream, request); ++number) {
     if (!request.model().empty()) model = request.model();
     fintag::v1::TagStreamResponse response;
     response.set_request(number);
     const absl::Status status =
         tagging_.Tag(context, {model, request.inputs(), request.options()}, *response.mutable_response());
     // The caller's own end is the stream's end; anything else concerns this request alone.
-    if (context.IsCancelled()) return absl::CancelledError("the caller went away");
+    if (context.IsCancelled()) break;
     if (absl::IsDeadlineExceeded(status)) return status;
     if (!status.ok()) {
       response.mutable_error()->set_code(static_cast<int>(status.code()));
       response.mutable_error()->set_message(std::string(status.message()));
     }
     if (!stream.Write(response)) return absl::CancelledError("the caller went away");
-    if (environment_.stopping) {
-      return absl::UnavailableError("the server is stopping: send what is not answered yet again");
-    }
   }
-  return context.IsCancelled() ? absl::CancelledError("the caller went away") : absl::OkStatus();
+  return StreamEnd(environment_, context);
 }
 
 grpc::Status TaggingService::Tag(grpc::ServerContext* context, const fintag::v1::TagRequest* request,

@@ -1,11 +1,14 @@
 """Tagging over the wire: offsets, long texts, full queues, deadlines, streams, limits."""
 import os
+import queue
+import signal
 import subprocess
 import threading
+import time
 
 import grpc
 import pytest
-from conftest import BIN, CORPUS, wait_for
+from conftest import BIN, CORPUS, PATIENCE, wait_for
 from fintag.v1 import model_pb2
 from fintag.v1 import tagging_pb2 as pb
 from test_datasets import reasons, retry_seconds
@@ -142,6 +145,33 @@ def test_a_stream_answers_in_order_and_survives_a_bad_request(tagger):
     assert [a.WhichOneof("outcome") for a in answers] == ["response", "error", "response"]
     assert answers[1].error.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
     assert answers[2].response.results == server.tag(TEXTS).results
+
+
+def test_an_idle_stream_does_not_hold_up_a_server_that_stops(tagger):
+    server = tagger()
+    requests = queue.Queue()
+    stream = server.tagging.TagStream(iter(requests.get, None))
+    requests.put(pb.TagStreamRequest(model="models/tagger", inputs=[pb.TextInput(text=TEXTS[0])]))
+    assert next(stream).HasField("response")
+    began = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    with pytest.raises(grpc.RpcError) as ended:
+        next(stream)
+    assert ended.value.code() == grpc.StatusCode.UNAVAILABLE and "stopping" in ended.value.details()
+    assert server.process.wait(timeout=20 * PATIENCE) == 0 and time.monotonic() - began < 5 * PATIENCE
+    assert "method=fintag.v1.TaggingService/TagStream code=UNAVAILABLE" in server.text()
+    requests.put(None)
+
+
+def test_a_server_that_stops_finishes_the_requests_it_has(tagger):
+    server = tagger("--max-batch-tokens", "512")
+    server.tag([TEXTS[0]])
+    long = pb.TextInput(text=" ".join(TEXTS * 60))
+    running = server.tagging.Tag.future(pb.TagRequest(model="models/tagger", inputs=[long] * 3))
+    wait_for(lambda: server.metric('fintag_queue_tokens{model="tagger",version="1"}') > 0)
+    server.process.send_signal(signal.SIGTERM)
+    assert len(running.result(timeout=30 * PATIENCE).results) == 3
+    assert server.process.wait(timeout=20 * PATIENCE) == 0
 
 
 def test_a_base_encoder_cannot_tag(server):

@@ -26,7 +26,8 @@ class RunCallTest : public ::testing::Test {
   Logger logger_{LogFormat::kText};
   std::atomic<bool> stopping_ = false;
   CallLimit calls_{2, "calls"};
-  const CallEnvironment environment_{*metrics_, logger_, stopping_, calls_};
+  StreamReads reads_;
+  const CallEnvironment environment_{*metrics_, logger_, stopping_, calls_, reads_};
   std::string log_;
 };
 
