@@ -28,6 +28,19 @@ Job AskedJob(const fintag::v1::CreateJobRequest& request) {
   return job;
 }
 
+// As CheckTrainingOptions, and the choices that this server does not know.
+std::vector<FieldError> CheckOptions(const fintag::v1::TrainingOptions& message) {
+  const TrainingOptions options = FromMessage(message);
+  std::vector<FieldError> errors = CheckTrainingOptions(options);
+  if (!fintag::v1::Schedule_IsValid(message.schedule())) {
+    errors.push_back({"schedule", StrCat("is unknown: ", static_cast<int>(message.schedule()))});
+  }
+  if (!fintag::v1::KeepCheckpoint_IsValid(message.keep())) {
+    errors.push_back({"keep", StrCat("is unknown: ", static_cast<int>(message.keep()))});
+  }
+  return errors;
+}
+
 }  // namespace
 
 absl::StatusOr<Job> TrainingService::CheckSpec(const fintag::v1::CreateJobRequest& request) {
@@ -51,7 +64,7 @@ absl::StatusOr<Job> TrainingService::CheckSpec(const fintag::v1::CreateJobReques
   if (!ParseName(spec.model(), "models", "model").ok()) {
     errors.push_back({"spec.model", "must be \"models/{id}\" with an id of 1 to 63 characters of a-z, 0-9 and '-'"});
   }
-  for (const FieldError& error : CheckTrainingOptions(job.options)) {
+  for (const FieldError& error : CheckOptions(spec.options())) {
     errors.push_back({"spec.options." + error.field, error.reason});
   }
   if (request.request_id().size() > kLongestRequestId) {

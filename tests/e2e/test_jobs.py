@@ -9,6 +9,7 @@ import grpc
 import pytest
 from conftest import BASE, CORPUS, sentences, state_of, wait_for
 from fintag.v1 import model_pb2, training_pb2
+from test_datasets import violations
 
 
 def trainer_pid(server, job):
@@ -159,6 +160,9 @@ def test_all_wrong_fields_come_in_one_answer(server):
     for field in ("spec.dataset", "spec.base", "spec.options.epochs", "spec.options.learning_rate",
                   "spec.options.dropout"):
         assert field in text
+    with pytest.raises(grpc.RpcError) as unknown:
+        server.submit(schedule=7, keep=9, epochs=0)
+    assert violations(unknown.value).keys() == {"spec.options.schedule", "spec.options.keep", "spec.options.epochs"}
     assert not server.jobs.ListJobs(training_pb2.ListJobsRequest()).jobs
 
 
