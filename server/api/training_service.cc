@@ -1,6 +1,7 @@
 #include "server/api/training_service.h"
 
 #include "core/text/strings.h"
+#include "core/training/machine_check.h"
 #include "server/api/messages.h"
 #include "server/api/resource_name.h"
 #include "server/api/status_conversion.h"
@@ -28,10 +29,17 @@ Job AskedJob(const fintag::v1::CreateJobRequest& request) {
   return job;
 }
 
-// As CheckTrainingOptions, and the choices that this server does not know.
+// A validation part is there, or can be split off.
+absl::Status CheckParts(const absl::StatusOr<Dataset>& dataset) {
+  if (!dataset.ok() || dataset->validation || dataset->train.sentences >= 2) return dataset.status();
+  return absl::InvalidArgumentError("has one sentence and no validation part: it cannot be split");
+}
+
+// Also the choices that this server does not know, and what its machine, where the trainer runs, cannot do.
 std::vector<FieldError> CheckOptions(const fintag::v1::TrainingOptions& message) {
   const TrainingOptions options = FromMessage(message);
   std::vector<FieldError> errors = CheckTrainingOptions(options);
+  for (FieldError& error : CheckMachine(options)) errors.push_back(std::move(error));
   if (!fintag::v1::Schedule_IsValid(message.schedule())) {
     errors.push_back({"schedule", StrCat("is unknown: ", static_cast<int>(message.schedule()))});
   }
@@ -50,7 +58,7 @@ absl::StatusOr<Job> TrainingService::CheckSpec(const fintag::v1::CreateJobReques
   std::vector<FieldError> errors;
   absl::StatusOr<std::string> dataset = ParseName(spec.dataset(), "datasets", "dataset");
   if (dataset.ok()) {
-    Collect(datasets_.Get(*dataset).status(), "spec.dataset", errors);
+    Collect(CheckParts(datasets_.Get(*dataset)), "spec.dataset", errors);
   } else {
     errors.push_back({"spec.dataset", "must be \"datasets/{id}\""});
   }

@@ -166,6 +166,21 @@ def test_all_wrong_fields_come_in_one_answer(server):
     assert not server.jobs.ListJobs(training_pb2.ListJobsRequest()).jobs
 
 
+def test_what_the_trainer_could_only_refuse_is_refused_at_once(server):
+    server.upload("one", b"Acme\tB-ORG\n")
+    processor = pathlib.Path("/proc/cpuinfo").read_text()
+    wanted = {"spec.dataset", "spec.options.epochs"}
+    if "avx512_bf16" not in processor:
+        wanted.add("spec.options.precision")
+    with pytest.raises(grpc.RpcError) as wrong:
+        server.submit(dataset="one", epochs=0, precision="bf16", device="cpu")
+    assert wrong.value.code() == grpc.StatusCode.INVALID_ARGUMENT and violations(wrong.value).keys() == wanted
+    if not pathlib.Path("/proc/driver/nvidia/gpus").exists():
+        with pytest.raises(grpc.RpcError) as wrong:
+            server.submit(dataset="one", epochs=0, device="cuda")
+        assert violations(wrong.value).keys() == {"spec.dataset", "spec.options.epochs", "spec.options.device"}
+
+
 def test_validate_only_stores_nothing(server):
     answer = server.jobs.CreateJob(training_pb2.CreateJobRequest(validate_only=True, spec=training_pb2.JobSpec(
         dataset="datasets/small", base="models/base", model="models/m")))
