@@ -41,7 +41,7 @@ absl::Status DatasetService::Upload(grpc::ServerReader<fintag::v1::UploadDataset
   absl::StatusOr<std::filesystem::path> folder = datasets_.MakeIncomingFolder();
   if (!folder.ok()) return folder.status();
   const FolderGuard guard(*folder);
-  absl::Status received = ReceiveFiles(files, *folder, /*plain_names=*/false, [&]() -> const std::string* {
+  absl::Status received = ReceiveFiles(files, fields, *folder, /*plain_names=*/false, [&]() -> const std::string* {
     if (!reader.Read(&message)) return nullptr;
     return &message.chunk().data();
   });
@@ -91,7 +91,7 @@ grpc::Status DatasetService::ListDatasets(grpc::ServerContext*, const fintag::v1
     if (!page_size.ok()) return page_size.status();
     absl::StatusOr<std::vector<Dataset>> datasets =
         datasets_.List({*page_size, request->page_token()}, *response->mutable_next_page_token());
-    if (!datasets.ok()) return datasets.status();
+    if (!datasets.ok()) return AboutField(datasets.status(), "page_token");
     for (const Dataset& dataset : *datasets) *response->add_datasets() = ToMessage(dataset);
     return absl::OkStatus();
   });

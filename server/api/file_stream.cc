@@ -99,8 +99,9 @@ absl::Status CheckFileDescriptions(const std::vector<FileDescription>& descripti
   return errors.empty() ? absl::OkStatus() : BadRequest(errors);
 }
 
-absl::Status ReceiveFiles(const std::vector<FileDescription>& descriptions, const std::filesystem::path& folder,
-                          bool plain_names, const std::function<const std::string*()>& next_chunk) {
+absl::Status ReceiveFiles(const std::vector<FileDescription>& descriptions, const std::vector<std::string>& fields,
+                          const std::filesystem::path& folder, bool plain_names,
+                          const std::function<const std::string*()>& next_chunk) {
   std::string rest;  // of a chunk that ended one file and began the next
   for (size_t i = 0; i < descriptions.size(); ++i) {
     const FileDescription& file = descriptions[i];
@@ -111,8 +112,8 @@ absl::Status ReceiveFiles(const std::vector<FileDescription>& descriptions, cons
       if (rest.empty()) {
         const std::string* chunk = next_chunk();
         if (chunk == nullptr) {
-          return absl::InvalidArgumentError(
-              StrCat("the stream ended ", missing, " bytes before the end of \"", file.file_name(), "\""));
+          return BadField(fields[i] + ".size_bytes",
+                          StrCat("the stream ended ", missing, " bytes before the end of \"", file.file_name(), "\""));
         }
         if (static_cast<int64_t>(chunk->size()) > kLargestChunk) {
           return BadField("chunk.data", StrCat("must be ", kLargestChunk, " bytes at most, is ", chunk->size()));
@@ -129,15 +130,16 @@ absl::Status ReceiveFiles(const std::vector<FileDescription>& descriptions, cons
     }
     if (absl::Status status = output.Sync(); !status.ok()) return status;
     if (const std::string found = sha256.FinishHex(); found != file.sha256()) {
-      return absl::InvalidArgumentError(StrCat("\"", file.file_name(), "\" arrived with SHA-256 ", found, ", not ",
-                                               file.sha256(), ": send it again"));
+      return BadField(fields[i] + ".sha256", StrCat("\"", file.file_name(), "\" arrived with SHA-256 ", found, ", not ",
+                                                    file.sha256(), ": send it again"));
     }
   }
-  if (!rest.empty()) return absl::InvalidArgumentError("the stream goes on behind the last file");
-  while (const std::string* chunk = next_chunk()) {
-    if (!chunk->empty()) return absl::InvalidArgumentError("the stream goes on behind the last file");
+  while (rest.empty()) {
+    const std::string* chunk = next_chunk();
+    if (chunk == nullptr) return absl::OkStatus();
+    rest = *chunk;
   }
-  return absl::OkStatus();
+  return BadField(fields.back() + ".size_bytes", "the stream goes on behind the last file");
 }
 
 absl::StatusOr<std::vector<FileDescription>> DescribeFiles(const std::filesystem::path& folder) {

@@ -20,9 +20,9 @@ inline constexpr int64_t kLargestChunk = 1 << 20;
 // Receives the files of `descriptions` into `folder`, one behind the other, under their own names (`plain_names`) or as
 // "0", "1", ... `next_chunk` gives the next chunk, or nullptr at the stream's end. INVALID_ARGUMENT: a chunk too large,
 // a stream that ends too early or goes on too long, a wrong checksum; RESOURCE_EXHAUSTED: the disk is full. Every file
-// is synced.
+// is synced. `fields` are the descriptions' names in messages.
 absl::Status ReceiveFiles(const std::vector<fintag::v1::FileDescription>& descriptions,
-                          const std::filesystem::path& folder, bool plain_names,
+                          const std::vector<std::string>& fields, const std::filesystem::path& folder, bool plain_names,
                           const std::function<const std::string*()>& next_chunk);
 
 // Checks sizes, checksums and names: at most 255 bytes, and for `plain_names` plain file names of which none comes

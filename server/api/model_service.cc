@@ -57,14 +57,14 @@ absl::Status ModelService::Import(grpc::ServerReader<fintag::v1::ImportModelRequ
   absl::StatusOr<std::filesystem::path> folder = models_.MakeIncomingFolder();
   if (!folder.ok()) return folder.status();
   const FolderGuard guard(*folder);
-  absl::Status received = ReceiveFiles(files, *folder, /*plain_names=*/true, [&]() -> const std::string* {
+  absl::Status received = ReceiveFiles(files, fields, *folder, /*plain_names=*/true, [&]() -> const std::string* {
     if (!reader.Read(&message)) return nullptr;
     return &message.chunk().data();
   });
   if (!received.ok()) return received;
 
   absl::StatusOr<ModelVersion> version = models_.Add(start.model_id(), *folder, ModelOrigin(), start.request_id());
-  if (!version.ok()) return version.status();
+  if (!version.ok()) return AboutField(version.status(), "files");
   response = VersionMessage(*version);
   return absl::OkStatus();
 }
@@ -119,7 +119,7 @@ grpc::Status ModelService::ListModels(grpc::ServerContext*, const fintag::v1::Li
     if (!page_size.ok()) return page_size.status();
     absl::StatusOr<std::vector<Model>> models =
         models_.List({*page_size, request->page_token()}, *response->mutable_next_page_token());
-    if (!models.ok()) return models.status();
+    if (!models.ok()) return AboutField(models.status(), "page_token");
     for (const Model& model : *models) *response->add_models() = ModelMessage(model);
     return absl::OkStatus();
   });

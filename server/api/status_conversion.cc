@@ -81,6 +81,14 @@ absl::Status BadField(std::string field, std::string reason) {
   return BadRequest({{std::move(field), std::move(reason)}});
 }
 
+absl::Status AboutField(const absl::Status& status, std::string field) {
+  if (!absl::IsInvalidArgument(status) && !absl::IsOutOfRange(status)) return status;
+  const absl::Status bad = BadField(std::move(field), std::string(status.message()));
+  absl::Status about(status.code(), bad.message());
+  about.SetPayload(kBadRequestUrl, *bad.GetPayload(kBadRequestUrl));
+  return about;
+}
+
 grpc::Status ToGrpcStatus(const absl::Status& status, const std::string& method) {
   if (status.ok()) return grpc::Status::OK;
   google::rpc::Status details;

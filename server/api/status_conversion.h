@@ -20,6 +20,9 @@ inline constexpr size_t kStockDetailsBytes = 3072;
 // says how many more there are. `errors` must not be empty.
 absl::Status BadRequest(const std::vector<FieldError>& errors, size_t max_bytes = kStockDetailsBytes);
 absl::Status BadField(std::string field, std::string reason);
+// What a room below says against a value of the request, with the field that the value came in: INVALID_ARGUMENT and
+// OUT_OF_RANGE get a BadRequest. Other statuses stay as they are.
+absl::Status AboutField(const absl::Status& status, std::string field);
 
 // The message as it is, made valid UTF-8 and cut to what a stock client can receive; the same in both places, as
 // grpc_status of Python wants it. `method` goes into ErrorInfo's metadata; its reason is the code's name, its domain

@@ -115,7 +115,7 @@ absl::Status TrainingService::Watch(grpc::ServerContext& context, const fintag::
   absl::Status status = queue_.Watch(
       *id, request.after_sequence(), [&](const Event& event) { return writer.Write(ToMessage(event)); },
       [&] { return context.IsCancelled() || environment_.stopping; });
-  if (!status.ok()) return status;
+  if (!status.ok()) return AboutField(status, "after_sequence");
   if (context.IsCancelled()) return absl::CancelledError("the caller went away");
   if (environment_.stopping) {
     // A job that has ended by now has sent its final event; the caller's next attempt would find nothing new.
@@ -131,7 +131,7 @@ grpc::Status TrainingService::CreateJob(grpc::ServerContext*, const fintag::v1::
                                         fintag::v1::Job* response) {
   return RunCall(environment_, Method("CreateJob"), [&]() -> absl::Status {
     absl::StatusOr<std::optional<Job>> before = store_.FindRetried(AskedJob(*request));
-    if (!before.ok()) return before.status();
+    if (!before.ok()) return AboutField(before.status(), "request_id");
     if (before->has_value()) return Answer(**before, *response);
     absl::StatusOr<Job> job = CheckSpec(*request);
     if (!job.ok()) return job.status();
@@ -143,7 +143,7 @@ grpc::Status TrainingService::CreateJob(grpc::ServerContext*, const fintag::v1::
       return absl::OkStatus();
     }
     absl::StatusOr<Job> created = queue_.Create(*job);
-    if (!created.ok()) return created.status();
+    if (!created.ok()) return AboutField(created.status(), "request_id");  // all else is checked
     return Answer(*created, *response);
   });
 }
@@ -166,7 +166,7 @@ grpc::Status TrainingService::ListJobs(grpc::ServerContext*, const fintag::v1::L
     if (!page_size.ok()) return page_size.status();
     absl::StatusOr<std::vector<Job>> jobs =
         store_.List({*page_size, request->page_token()}, *response->mutable_next_page_token());
-    if (!jobs.ok()) return jobs.status();
+    if (!jobs.ok()) return AboutField(jobs.status(), "page_token");
     for (const Job& job : *jobs) {
       absl::StatusOr<fintag::v1::Job> message = JobMessage(job);
       if (absl::IsNotFound(message.status())) continue;  // deleted meanwhile

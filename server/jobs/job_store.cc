@@ -121,8 +121,8 @@ absl::StatusOr<std::optional<Job>> JobStore::FindRetried(const Job& asked) {
   if (!before.ok()) return before.status();
   if (before->empty()) return std::nullopt;
   if (!SameSpecification(before->front(), asked)) {
-    return absl::InvalidArgumentError(StrCat("request_id was used for jobs/", before->front().id,
-                                             " with another specification: give every request its own"));
+    return absl::InvalidArgumentError(
+        StrCat("was used for jobs/", before->front().id, " with another specification: give every request its own"));
   }
   return std::move(before->front());
 }

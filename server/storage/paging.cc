@@ -32,8 +32,8 @@ absl::StatusOr<PageStart> ReadPageRequest(std::string_view list, const PageReque
   const std::string_view token = page.page_token;
   if (!absl::SimpleAtoi(AbslView(token.substr(0, token.find('-'))), &start.before) ||
       token != PageToken(list, start.before)) {
-    return absl::InvalidArgumentError(StrCat("page_token is not one of a list of ", list,
-                                             ": give the previous page's next_page_token, or none to begin"));
+    return absl::InvalidArgumentError(
+        StrCat("is not one of a list of ", list, ": give the previous page's next_page_token, or none to begin"));
   }
   return start;
 }

@@ -91,15 +91,16 @@ def test_a_damaged_or_cut_upload_is_refused_and_leaves_nothing(start_server):
     server = start_server("--max-dataset-bytes", "1000")
     data = b"Acme\tB-ORG\n\nParis\tB-LOC\n"
     chunk = pb.UploadDatasetRequest(chunk=pb.FileChunk(data=data))
-    for messages in ([start(data, sha256=sha256(b"other")), chunk],
-                     [start(data, size_bytes=len(data) + 1), chunk],
-                     [start(data, size_bytes=len(data) - 1), chunk],
-                     [start(data, size_bytes=1001), chunk],
-                     [start(data, sha256="XYZ"), chunk],
-                     [chunk]):
+    for field, *messages in (["train.sha256", start(data, sha256=sha256(b"other")), chunk],
+                             ["train.size_bytes", start(data, size_bytes=len(data) + 1), chunk],
+                             ["train.size_bytes", start(data, size_bytes=len(data) - 1, sha256=sha256(data[:-1])), chunk],
+                             ["train.size_bytes", start(data, size_bytes=1001), chunk],
+                             ["train.sha256", start(data, sha256="XYZ"), chunk],
+                             ["start", chunk]):
         with pytest.raises(grpc.RpcError) as refused:
             send(server, *messages)
         assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT, messages
+        assert violations(refused.value).keys() == {field}, messages
     assert not server.datasets.ListDatasets(pb.ListDatasetsRequest()).datasets
     assert send(server, start(data), chunk).train.sentences == 2
     leftovers = [p for p in (server.data / "datasets").rglob("*") if p.is_file() and p.parent.name != "d"]

@@ -3,6 +3,7 @@ import grpc
 import pytest
 from conftest import BASE, CORPUS, sentences, state_of
 from fintag.v1 import dataset_pb2, model_pb2, tagging_pb2, training_pb2
+from test_datasets import violations
 
 
 def test_a_job_trains_a_model_that_tags(server):
@@ -69,7 +70,7 @@ def test_a_request_id_makes_a_retry_return_the_same_job(server):
     assert first.name == again.name
     with pytest.raises(grpc.RpcError) as other:
         server.submit(request_id="once", epochs=999)
-    assert other.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert other.value.code() == grpc.StatusCode.INVALID_ARGUMENT and "request_id" in violations(other.value)
     server.jobs.CancelJob(training_pb2.CancelJobRequest(name=first.name))
     # Also when what the job needed is gone, or the base's name means another version by now.
     assert [state_of(e) for e in server.watch(first.name)][-1] == "CANCELLED"
@@ -98,6 +99,14 @@ def test_an_import_with_the_same_request_id_is_made_once(start_server):
     assert server.import_model("base", BASE, request_id="r2").name == "models/base/versions/2"
 
 
+def test_a_checkpoint_that_is_none_is_refused_by_its_files(start_server, tmp_path):
+    server = start_server()
+    (tmp_path / "config.json").write_bytes((BASE / "config.json").read_bytes())
+    with pytest.raises(grpc.RpcError) as wrong:
+        server.import_model("half", tmp_path)
+    assert wrong.value.code() == grpc.StatusCode.INVALID_ARGUMENT and "files" in violations(wrong.value)
+
+
 def test_lists_come_in_pages(start_server):
     server = start_server()
     train = sentences(CORPUS / "train.conll", 5)
@@ -114,4 +123,10 @@ def test_lists_come_in_pages(start_server):
     assert names == [f"datasets/d{i}" for i in (4, 3, 2, 1, 0)]
     with pytest.raises(grpc.RpcError) as wrong:
         server.datasets.ListDatasets(dataset_pb2.ListDatasetsRequest(page_token="nonsense"))
-    assert wrong.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert wrong.value.code() == grpc.StatusCode.INVALID_ARGUMENT and "page_token" in violations(wrong.value)
+    with pytest.raises(grpc.RpcError) as wrong:
+        server.models.ListModels(model_pb2.ListModelsRequest(page_token=names[0]))
+    assert "page_token" in violations(wrong.value)
+    with pytest.raises(grpc.RpcError) as wrong:
+        server.jobs.ListJobs(training_pb2.ListJobsRequest(page_token="1"))
+    assert "page_token" in violations(wrong.value)

@@ -14,6 +14,7 @@ namespace {
 using fintag::v1::FileDescription;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 FileDescription Describe(const std::string& name, const std::string& content) {
   FileDescription file;
@@ -29,12 +30,18 @@ std::string RandomBytes(std::mt19937& random, size_t size) {
   return bytes;
 }
 
+std::vector<std::string> Fields(const std::vector<FileDescription>& files) {
+  std::vector<std::string> fields;
+  for (size_t i = 0; i < files.size(); ++i) fields.push_back("files[" + std::to_string(i) + "]");
+  return fields;
+}
+
 class FileStreamTest : public ::testing::Test {
  protected:
   absl::Status Receive(const std::vector<FileDescription>& files, std::vector<std::string> chunks,
                        bool plain_names = true) {
     size_t next = 0;
-    return ReceiveFiles(files, folder_.path(), plain_names,
+    return ReceiveFiles(files, Fields(files), folder_.path(), plain_names,
                         [&]() -> const std::string* { return next < chunks.size() ? &chunks[next++] : nullptr; });
   }
 
@@ -56,7 +63,7 @@ TEST_F(FileStreamTest, FilesArriveWholeHoweverTheyAreCut) {
       all += contents.back();
     }
     std::string chunk;
-    const absl::Status status = ReceiveFiles(files, to.path(), true, [&]() -> const std::string* {
+    const absl::Status status = ReceiveFiles(files, Fields(files), to.path(), true, [&]() -> const std::string* {
       if (all.empty()) return nullptr;
       const size_t size = std::min<size_t>(all.size(), random() % 2000);
       chunk = all.substr(0, size);
@@ -77,12 +84,15 @@ TEST_F(FileStreamTest, WithoutPlainNamesFilesAreNumbered) {
 TEST_F(FileStreamTest, StreamThatEndsEarlySaysHowMuchIsMissing) {
   const absl::Status status = Receive({Describe("a", "12345")}, {"12", "3"});
   EXPECT_TRUE(absl::IsInvalidArgument(status));
+  EXPECT_THAT(std::string(status.message()), StartsWith("files[0].size_bytes: "));
   EXPECT_THAT(std::string(status.message()), HasSubstr("2 bytes before the end of \"a\""));
 }
 
 TEST_F(FileStreamTest, StreamThatGoesOnIsRefused) {
   EXPECT_TRUE(absl::IsInvalidArgument(Receive({Describe("a", "123")}, {"1234"})));
-  EXPECT_TRUE(absl::IsInvalidArgument(Receive({Describe("b", "123")}, {"123", "4"})));
+  const absl::Status status = Receive({Describe("b", "123"), Describe("d", "4")}, {"123", "4", "5"});
+  EXPECT_TRUE(absl::IsInvalidArgument(status));
+  EXPECT_EQ(status.message(), "files[1].size_bytes: the stream goes on behind the last file");
   EXPECT_TRUE(Receive({Describe("c", "123")}, {"123", ""}).ok());
 }
 
@@ -90,7 +100,7 @@ TEST_F(FileStreamTest, WrongChecksumNamesTheFileAndNotItsContent) {
   FileDescription file = Describe("a", "secret");
   const absl::Status status = Receive({file}, {"sEcret"});
   EXPECT_TRUE(absl::IsInvalidArgument(status));
-  EXPECT_THAT(std::string(status.message()), HasSubstr("\"a\" arrived with SHA-256 "));
+  EXPECT_THAT(std::string(status.message()), StartsWith("files[0].sha256: \"a\" arrived with SHA-256 "));
   EXPECT_THAT(std::string(status.message()), HasSubstr(file.sha256()));
   EXPECT_THAT(std::string(status.message()), Not(HasSubstr("sEcret")));
 }
@@ -102,7 +112,7 @@ TEST_F(FileStreamTest, ChunksHaveALimit) {
 }
 
 TEST_F(FileStreamTest, FolderThatCannotBeWrittenIsAnError) {
-  const absl::Status status = ReceiveFiles({Describe("a", "x")}, folder_.path() / "none", true, [] {
+  const absl::Status status = ReceiveFiles({Describe("a", "x")}, {"train"}, folder_.path() / "none", true, [] {
     static const std::string chunk = "x";
     return &chunk;
   });
@@ -162,7 +172,7 @@ TEST_F(FileStreamTest, WhatIsSentArrivesAgain) {
               }).ok());
   const TemporaryFolder to;
   size_t next = 0;
-  ASSERT_TRUE(ReceiveFiles(*files, to.path(), true, [&]() -> const std::string* {
+  ASSERT_TRUE(ReceiveFiles(*files, Fields(*files), to.path(), true, [&]() -> const std::string* {
                 return next < chunks.size() ? &chunks[next++] : nullptr;
               }).ok());
   EXPECT_EQ(FileText(to.path() / "model.safetensors"), large);

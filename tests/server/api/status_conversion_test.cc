@@ -81,6 +81,19 @@ TEST(StatusConversion, BadRequestCarriesEveryField) {
   EXPECT_EQ(request->field_violations(1).description(), "is missing");
 }
 
+TEST(StatusConversion, ErrorsFromBelowGetTheirField) {
+  for (const absl::Status& status : {absl::InvalidArgumentError("is odd"), absl::OutOfRangeError("is odd")}) {
+    const absl::Status about = AboutField(status, "page_token");
+    EXPECT_EQ(about.code(), status.code());
+    EXPECT_EQ(about.message(), "page_token: is odd");
+    const auto request = Find<google::rpc::BadRequest>(DetailsOf(ToGrpcStatus(about, kMethod)));
+    ASSERT_TRUE(request.has_value());
+    EXPECT_EQ(request->field_violations(0).field(), "page_token");
+  }
+  EXPECT_EQ(AboutField(absl::NotFoundError("gone"), "name"), absl::NotFoundError("gone"));
+  EXPECT_TRUE(AboutField(absl::OkStatus(), "name").ok());
+}
+
 TEST(StatusConversion, ManyErrorsAreCutAndCounted) {
   const absl::Status status = BadRequest(ManyErrors(100, std::string(90, 'x')));
   const auto request = Find<google::rpc::BadRequest>(DetailsOf(ToGrpcStatus(status, kMethod)));
