@@ -49,11 +49,12 @@ absl::Status FromGrpc(const grpc::Status& status) {
     result.SetPayload(kConnectionUrl, absl::Cord());
   }
   google::rpc::Status details;
-  if (!details.ParseFromString(status.error_details())) return result;
-  for (const google::protobuf::Any& any : details.details()) {
-    result.SetPayload(any.type_url(), absl::Cord(any.value()));
-  }
+  if (details.ParseFromString(status.error_details())) AddDetails(details.details(), result);
   return result;
+}
+
+void AddDetails(const google::protobuf::RepeatedPtrField<google::protobuf::Any>& details, absl::Status& status) {
+  for (const google::protobuf::Any& any : details) status.SetPayload(any.type_url(), absl::Cord(any.value()));
 }
 
 std::vector<FieldViolation> FieldViolations(const absl::Status& status) {

@@ -22,6 +22,9 @@ namespace fintag::client {
 // With the server's details as payloads. A status that the channel made itself is marked as connection trouble.
 absl::Status FromGrpc(const grpc::Status& status);
 
+// The details of google.rpc that came with an error, as its payloads.
+void AddDetails(const google::protobuf::RepeatedPtrField<google::protobuf::Any>& details, absl::Status& status);
+
 // "fin" and "datasets/fin" are both "datasets/fin".
 std::string FullName(const std::string& collection, const std::string& name);
 // The reverse: the id alone.

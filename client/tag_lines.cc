@@ -37,7 +37,9 @@ bool EndsAll(const absl::Status& status) {
 absl::StatusOr<fintag::v1::TagResponse> Outcome(fintag::v1::TagStreamResponse& answer) {
   if (answer.has_response()) return std::move(*answer.mutable_response());
   if (answer.error().code() == 0) return absl::InternalError("the server answered with neither result nor error");
-  return absl::Status(static_cast<absl::StatusCode>(answer.error().code()), answer.error().message());
+  absl::Status status(static_cast<absl::StatusCode>(answer.error().code()), answer.error().message());
+  AddDetails(answer.error().details(), status);
+  return status;
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "server/api/status_conversion.h"
 
 #include <google/rpc/error_details.pb.h>
-#include <google/rpc/status.pb.h>
 
 #include "absl/strings/cord.h"
 #include "core/text/strings.h"
@@ -89,13 +88,11 @@ absl::Status AboutField(const absl::Status& status, std::string field) {
   return about;
 }
 
-grpc::Status ToGrpcStatus(const absl::Status& status, const std::string& method) {
-  if (status.ok()) return grpc::Status::OK;
+google::rpc::Status ToRpcStatus(const absl::Status& status, const std::string& method) {
   google::rpc::Status details;
   details.set_code(static_cast<int>(status.code()));
   // A message from deep inside may quote a lot; the metadata of an answer is small.
-  const std::string message = Cut(AsUtf8(std::string(status.message())), kLongestMessage);
-  details.set_message(message);
+  details.set_message(Cut(AsUtf8(std::string(status.message())), kLongestMessage));
 
   google::rpc::ErrorInfo info;
   info.set_reason(absl::StatusCodeToString(status.code()));
@@ -113,8 +110,14 @@ grpc::Status ToGrpcStatus(const absl::Status& status, const std::string& method)
     retry.mutable_retry_delay()->set_nanos(kRetryMilliseconds * 1000000);
     details.add_details()->PackFrom(retry);
   }
+  return details;
+}
+
+grpc::Status ToGrpcStatus(const absl::Status& status, const std::string& method) {
+  if (status.ok()) return grpc::Status::OK;
+  const google::rpc::Status details = ToRpcStatus(status, method);
   // absl and gRPC number their codes alike (google.rpc.Code).
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), message, details.SerializeAsString());
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), details.message(), details.SerializeAsString());
 }
 
 }  // namespace fintag::server

@@ -2,6 +2,7 @@
 // RetryInfo where trying again helps.
 #pragma once
 
+#include <google/rpc/status.pb.h>
 #include <grpcpp/grpcpp.h>
 
 #include <string>
@@ -24,9 +25,12 @@ absl::Status BadField(std::string field, std::string reason);
 // OUT_OF_RANGE get a BadRequest. Other statuses stay as they are.
 absl::Status AboutField(const absl::Status& status, std::string field);
 
-// The message as it is, made valid UTF-8 and cut to what a stock client can receive; the same in both places, as
-// grpc_status of Python wants it. `method` goes into ErrorInfo's metadata; its reason is the code's name, its domain
-// "fintag". UNAVAILABLE and RESOURCE_EXHAUSTED carry RetryInfo.
+// The message as it is, made valid UTF-8 and cut to what a stock client can receive. `method` goes into ErrorInfo's
+// metadata; its reason is the code's name, its domain "fintag". UNAVAILABLE and RESOURCE_EXHAUSTED carry RetryInfo.
+// `status` must not be OK.
+google::rpc::Status ToRpcStatus(const absl::Status& status, const std::string& method);
+
+// With ToRpcStatus as its details. The message is the same in both places, as grpc_status of Python wants it.
 grpc::Status ToGrpcStatus(const absl::Status& status, const std::string& method);
 
 }  // namespace fintag::server

@@ -1,5 +1,7 @@
 #include "server/api/tagging_service.h"
 
+#include "server/api/status_conversion.h"
+
 namespace fintag::server {
 namespace {
 
@@ -22,8 +24,10 @@ absl::Status TaggingService::Stream(
     if (context.IsCancelled()) break;
     if (absl::IsDeadlineExceeded(status)) return status;
     if (!status.ok()) {
-      response.mutable_error()->set_code(static_cast<int>(status.code()));
-      response.mutable_error()->set_message(std::string(status.message()));
+      const google::rpc::Status error = ToRpcStatus(status, Method("TagStream"));
+      response.mutable_error()->set_code(error.code());
+      response.mutable_error()->set_message(error.message());
+      *response.mutable_error()->mutable_details() = error.details();
     }
     if (!stream.Write(response)) return absl::CancelledError("the caller went away");
   }

@@ -1,4 +1,5 @@
 #include <fintag/v1/tagging.grpc.pb.h>
+#include <google/rpc/error_details.pb.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -52,6 +53,9 @@ class FakeTagging final : public fintag::v1::TaggingService::Service {
       } else if (bad) {
         response.mutable_error()->set_code(grpc::StatusCode::INVALID_ARGUMENT);
         response.mutable_error()->set_message("inputs[1]: bad");
+        google::rpc::BadRequest details;
+        details.add_field_violations()->set_field("inputs[1]");
+        response.mutable_error()->add_details()->PackFrom(details);
       } else if (number % 3 == 0 && full_every_third) {
         response.mutable_error()->set_code(grpc::StatusCode::RESOURCE_EXHAUSTED);
         response.mutable_error()->set_message("the queue is full");
@@ -153,6 +157,16 @@ TEST(TagLines, LosesOnlyTheLinesThatFail) {
   EXPECT_EQ(tagged.lines[5].result->entities(0).text(), "six");
   EXPECT_TRUE(tagged.lines[6].result.ok());
   EXPECT_EQ(tagged.lines[7].result->entities(0).text(), "last without end");
+}
+
+TEST(TagLines, ErrorsOfTheStreamKeepTheirDetails) {
+  FakeTagging tagging;
+  const FakeServer server({&tagging});
+  const Tagged tagged = TagText(server, "bad");
+  ASSERT_EQ(tagged.lines.size(), 1u);
+  const std::vector<FieldViolation> violations = FieldViolations(tagged.lines[0].result.status());
+  ASSERT_EQ(violations.size(), 1u);
+  EXPECT_EQ(violations[0].field, "inputs[1]");
 }
 
 TEST(TagLines, EndsAtAnErrorThatMeetsEveryLine) {

@@ -3,14 +3,15 @@ import os
 import queue
 import signal
 import subprocess
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
 from conftest import BIN, CORPUS, PATIENCE, wait_for
 from fintag.v1 import model_pb2
 from fintag.v1 import tagging_pb2 as pb
+from google.rpc import code_pb2, error_details_pb2
 from test_datasets import reasons, retry_seconds
 
 TEXTS = (CORPUS / "three_sentences.txt").read_text(encoding="utf-8").splitlines()
@@ -94,24 +95,25 @@ def test_a_full_queue_refuses_at_once_and_says_to_try_again(tagger):
     server = tagger("--max-queue-tokens", "6000", "--max-batch-tokens", "512")
     long = " ".join(TEXTS * 20)
     server.tag([TEXTS[0]])  # loads the model
-    codes, lock = [], threading.Lock()
 
-    def ask():
+    def ask(_):
         try:
             server.tag([long])
-            code = grpc.StatusCode.OK
+            return "OK"
         except grpc.RpcError as error:
-            code = error.code()
-            if code == grpc.StatusCode.RESOURCE_EXHAUSTED:
-                assert reasons(error) == ["RESOURCE_EXHAUSTED"] and retry_seconds(error) > 0
-        with lock:
-            codes.append(code)
-    threads = [threading.Thread(target=ask) for _ in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert set(codes) == {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
+            assert reasons(error) == [error.code().name] and retry_seconds(error) > 0
+            return error.code().name
+
+    def ask_in_stream(_):
+        request = pb.TagStreamRequest(model="models/tagger", inputs=[pb.TextInput(text=long)])
+        answer = next(server.tagging.TagStream(iter([request]), timeout=60 * PATIENCE))
+        retry = error_details_pb2.RetryInfo()
+        if answer.HasField("error"):
+            assert any(detail.Unpack(retry) for detail in answer.error.details) and retry.retry_delay.nanos > 0
+        return code_pb2.Code.Name(answer.error.code)
+    for way in (ask, ask_in_stream):
+        with ThreadPoolExecutor(16) as pool:
+            assert set(pool.map(way, range(16))) == {"OK", "RESOURCE_EXHAUSTED"}
     # A request that the queue could never hold is the caller's mistake.
     with pytest.raises(grpc.RpcError) as large:
         server.tag([long] * 10)
@@ -144,6 +146,10 @@ def test_a_stream_answers_in_order_and_survives_a_bad_request(tagger):
     assert [a.request for a in answers] == [1, 2, 3]
     assert [a.WhichOneof("outcome") for a in answers] == ["response", "error", "response"]
     assert answers[1].error.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+    bad, info = error_details_pb2.BadRequest(), error_details_pb2.ErrorInfo()
+    assert any(detail.Unpack(bad) for detail in answers[1].error.details)
+    assert [v.field for v in bad.field_violations] == ["inputs"]
+    assert any(detail.Unpack(info) for detail in answers[1].error.details) and info.reason == "INVALID_ARGUMENT"
     assert answers[2].response.results == server.tag(TEXTS).results
 
 
