@@ -100,8 +100,10 @@ class RunningService final : public Service {
 
     JobQueueOptions jobs = options.jobs;
     jobs.folder = options.data_dir / "jobs";
-    absl::StatusOr<std::unique_ptr<JobQueue>> queue = JobQueue::Start(
-        jobs, *store_, *datasets_, *models_, [this](const Job& job, const Event& event) { OnJobEvent(job, event); });
+    absl::StatusOr<std::unique_ptr<JobQueue>> queue =
+        JobQueue::Start(jobs, *store_, *datasets_, *models_,
+                        {[this](const Job& job, const Event& event) { OnJobEvent(job, event); },
+                         [this](const std::string& id, const absl::Status& status) { OnJobTrouble(id, status); }});
     if (!queue.ok()) return queue.status();
     queue_ = *std::move(queue);
     loaded_ =
@@ -153,6 +155,15 @@ class RunningService final : public Service {
     if (const auto* change = std::get_if<StateChanged>(&event.what)) {
       logger_.Write(change->state == "FAILED" ? Severity::kWarning : Severity::kInfo, "job",
                     {{"job", job.id}, {"state", change->state}, {"model_version", change->model_version}});
+    }
+  }
+
+  // These are of files, rows and processes: no user's text is in their messages.
+  void OnJobTrouble(const std::string& id, const absl::Status& status) {
+    if (status.ok()) {
+      logger_.Write(Severity::kInfo, "the job queue goes on", {{"job", id}});
+    } else {
+      logger_.Write(Severity::kError, "the job queue is held up", {{"job", id}, {"error", status.ToString()}});
     }
   }
 

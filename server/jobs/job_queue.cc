@@ -38,8 +38,10 @@ struct Place {
 
 class Queue : public JobQueue {
  public:
-  explicit Queue(JobSurroundings surroundings)
-      : surroundings_(std::move(surroundings)), progress_(surroundings_.options.folder) {}
+  Queue(JobSurroundings surroundings, std::function<void(const std::string&, const absl::Status&)> on_trouble)
+      : surroundings_(std::move(surroundings)),
+        on_trouble_(std::move(on_trouble)),
+        progress_(surroundings_.options.folder) {}
 
   ~Queue() override {
     {
@@ -58,7 +60,7 @@ class Queue : public JobQueue {
     if (absl::Status removed = RemoveAllBut(folder(), folder(), {ids->begin(), ids->end()}); !removed.ok()) {
       return removed;
     }
-    absl::StatusOr<std::vector<Job>> left = store().NotClosed();
+    absl::StatusOr<std::vector<Job>> left = NotClosed();
     if (!left.ok()) return left.status();
     for (Job& job : *left) places_.push_back({FollowedJob(std::move(job), surroundings_)});
     thread_ = std::thread([this] { Run(); });
@@ -113,6 +115,7 @@ class Queue : public JobQueue {
     if (absl::StatusOr<Job> job = store().Get(id); !job.ok()) return job.status();
     const std::unique_ptr<EventLogReader> reader = EventLogReader::Open(JobFolder(folder() / id).events());
     int64_t last = 0;
+    bool closed = false;
     for (int64_t look = 0;; ++look) {
       std::vector<Event> events;
       const absl::Status read = reader->ReadNew(events);
@@ -127,9 +130,12 @@ class Queue : public JobQueue {
         return absl::OutOfRangeError(
             StrCat("jobs/", id, " has no event ", after_sequence, " yet: its last one is ", last));
       }
-      if (stopped()) return absl::OkStatus();
+      // A log that was taken away ends without the final event.
+      if (closed || stopped()) return absl::OkStatus();
       if (look % kLooksBetweenRowChecks == kLooksBetweenRowChecks - 1) {
-        if (absl::StatusOr<Job> job = store().Get(id); absl::IsNotFound(job.status())) return job.status();
+        const absl::StatusOr<bool> row = store().LogIsClosed(id);
+        if (absl::IsNotFound(row.status())) return row.status();
+        closed = row.ok() && *row;
       }
       absl::SleepFor(kLook);
     }
@@ -185,9 +191,28 @@ class Queue : public JobQueue {
     }
   }
 
-  static void Look(Place& place, absl::Time now) {
+  void Look(Place& place, absl::Time now) {
     if (now < place.next_look) return;
-    if (!place.job.Advance(now).ok()) place.next_look = now + kRetry;
+    const absl::Status status = place.job.Advance(now);
+    if (!status.ok()) place.next_look = now + kRetry;
+    // Of a waiting job the look does nothing; its next step is the start.
+    if (!status.ok() || !place.job.waits()) Note(place.job.job().id, status);
+  }
+
+  // Once for each change, not at each try.
+  void Note(const std::string& id, const absl::Status& status) {
+    absl::Status& last = troubles_[id];
+    if (status != last) on_trouble_(id, status);
+    last = status;
+    if (status.ok()) troubles_.erase(id);
+  }
+
+  absl::StatusOr<std::vector<Job>> NotClosed() {
+    std::map<std::string, absl::Status> unreadable;
+    absl::StatusOr<std::vector<Job>> rows = store().NotClosed(&unreadable);
+    Note("", rows.status());
+    for (const auto& [id, status] : unreadable) Note(id, status);
+    return rows;
   }
 
   void StartWaiting(absl::Time now) {
@@ -195,14 +220,16 @@ class Queue : public JobQueue {
     for (Place& place : places_) {
       if (running >= surroundings_.options.max_running_jobs) return;
       if (!place.job.waits() || now < place.next_look) continue;
-      if (!place.job.StartTrainer().ok()) place.next_look = now + kRetry;
+      const absl::Status started = place.job.StartTrainer();
+      if (!started.ok()) place.next_look = now + kRetry;
+      Note(place.job.job().id, started);
       if (place.job.runs()) ++running;
     }
   }
 
   // New jobs come in, cancelled ones learn of it, deleted ones go.
   void RefreshRows() {
-    absl::StatusOr<std::vector<Job>> rows = store().NotClosed();
+    const absl::StatusOr<std::vector<Job>> rows = NotClosed();
     if (!rows.ok()) return;
     std::map<std::string, const Job*> by_id;
     for (const Job& row : *rows) by_id[row.id] = &row;
@@ -218,6 +245,8 @@ class Queue : public JobQueue {
   }
 
   JobSurroundings surroundings_;
+  const std::function<void(const std::string&, const absl::Status&)> on_trouble_;
+  std::map<std::string, absl::Status> troubles_;  // by job, as last told; of the thread, as places_
   JobProgressReader progress_;
   std::list<Place> places_;  // of the thread alone once it runs; in order of their positions
   std::mutex mutex_;
@@ -231,12 +260,14 @@ class Queue : public JobQueue {
 
 absl::StatusOr<std::unique_ptr<JobQueue>> JobQueue::Start(const JobQueueOptions& options, JobStore& store,
                                                           DatasetRegistry& datasets, ModelRegistry& models,
-                                                          std::function<void(const Job&, const Event&)> on_event) {
+                                                          JobObservers observers) {
   std::error_code error;
   JobQueueOptions absolute = options;
   absolute.folder = fs::absolute(options.folder, error);
   if (error) return absl::ErrnoToStatus(error.value(), StrCat("cannot find ", options.folder.string()));
-  auto queue = std::make_unique<Queue>(JobSurroundings{absolute, store, datasets, models, std::move(on_event)});
+  auto queue =
+      std::make_unique<Queue>(JobSurroundings{absolute, store, datasets, models, std::move(observers.on_event)},
+                              std::move(observers.on_trouble));
   if (absl::Status opened = queue->Open(); !opened.ok()) return opened;
   return queue;
 }

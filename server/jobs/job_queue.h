@@ -33,14 +33,22 @@ struct JobProgress {
   int64_t last_sequence = 0;
 };
 
+struct JobObservers {
+  // Told of every event of every job once (since this start): the metrics.
+  std::function<void(const Job&, const Event&)> on_event;
+  // Told when a job's next step fails, when it fails for another reason, and, with OK, when it goes on. The queue tries
+  // again by itself. `id` is empty where no row can be read.
+  std::function<void(const std::string& id, const absl::Status&)> on_trouble;
+};
+
 class JobQueue {
  public:
   // Starts the queue's thread; takes up what an earlier server left: trainers that still run, logs that went on
   // without it, final states not yet recorded.
-  // `on_event` is told of every event of every job once (since this start), from the queue's thread: the metrics.
+  // The observers are called from the queue's thread, and before Start returns.
   static absl::StatusOr<std::unique_ptr<JobQueue>> Start(const JobQueueOptions& options, JobStore& store,
                                                          DatasetRegistry& datasets, ModelRegistry& models,
-                                                         std::function<void(const Job&, const Event&)> on_event);
+                                                         JobObservers observers);
   // Stops following; running trainers go on.
   virtual ~JobQueue() = default;
 

@@ -159,7 +159,21 @@ absl::StatusOr<std::vector<Job>> JobStore::Unfinished() {
   return Select(StrCat("WHERE ", kNotFinal, " ORDER BY position"), {});
 }
 
-absl::StatusOr<std::vector<Job>> JobStore::NotClosed() { return Select("WHERE log_closed = 0 ORDER BY position", {}); }
+absl::StatusOr<std::vector<Job>> JobStore::NotClosed(std::map<std::string, absl::Status>* unreadable) {
+  absl::StatusOr<std::vector<Row>> rows =
+      database_.Query(StrCat("SELECT ", kColumns, " FROM jobs WHERE log_closed = 0 ORDER BY position"));
+  if (!rows.ok()) return rows.status();
+  std::vector<Job> jobs;
+  for (const Row& row : *rows) {
+    absl::StatusOr<Job> job = FromRow(row);
+    if (job.ok()) {
+      jobs.push_back(*std::move(job));
+    } else if (unreadable != nullptr) {
+      unreadable->emplace(row.Text(1), job.status());
+    }
+  }
+  return jobs;
+}
 
 absl::Status JobStore::CloseLog(const std::string& id) {
   absl::StatusOr<int64_t> rows =
@@ -169,6 +183,13 @@ absl::Status JobStore::CloseLog(const std::string& id) {
   absl::StatusOr<Job> job = Get(id);
   if (!job.ok()) return job.status();
   return absl::FailedPreconditionError(StrCat("jobs/", id, " is ", JobStateName(job->state)));
+}
+
+absl::StatusOr<bool> JobStore::LogIsClosed(const std::string& id) {
+  absl::StatusOr<std::vector<Row>> rows = database_.Query("SELECT log_closed FROM jobs WHERE id = ?", {id});
+  if (!rows.ok()) return rows.status();
+  if (rows->empty()) return NotFound(id);
+  return rows->front().Int(0) != 0;
 }
 
 absl::StatusOr<std::vector<std::string>> JobStore::Ids() {

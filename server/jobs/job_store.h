@@ -1,6 +1,7 @@
 // The jobs' rows: the truth about every job. No processes and no events here.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,10 +31,12 @@ class JobStore {
   absl::StatusOr<Job> Get(const std::string& id);
   absl::StatusOr<std::vector<Job>> List(const PageRequest& page, std::string& next_page_token);
   absl::StatusOr<std::vector<Job>> Unfinished();  // oldest first
-  // Jobs whose event log does not end with their final state yet, unfinished ones included; oldest first.
-  absl::StatusOr<std::vector<Job>> NotClosed();
+  // Jobs whose event log does not end with their final state yet, unfinished ones included; oldest first. A row that
+  // cannot be read holds up no other: it is left out, and `unreadable` has why, by id.
+  absl::StatusOr<std::vector<Job>> NotClosed(std::map<std::string, absl::Status>* unreadable = nullptr);
   // The event log of a final job is complete.
   absl::Status CloseLog(const std::string& id);
+  absl::StatusOr<bool> LogIsClosed(const std::string& id);  // NOT_FOUND
   absl::StatusOr<std::vector<std::string>> Ids();
   absl::StatusOr<std::vector<std::pair<JobState, int64_t>>> CountByState();
 

@@ -23,6 +23,11 @@ class JobQueueTest : public QueueFixture {
  protected:
   JobQueueTest() { StartQueue(); }
 
+  void Run(const std::string& sql) {
+    const absl::Status status = database_->Execute(sql).status();
+    EXPECT_TRUE(status.ok()) << status;
+  }
+
   static std::vector<std::string> KindsOf(const std::vector<Event>& events) {
     std::vector<std::string> kinds;
     for (const Event& event : events) {
@@ -178,6 +183,45 @@ TEST_F(JobQueueTest, ADamagedLogFailsTheJobAndItsWatchersHearOfIt) {
   EXPECT_TRUE(absl::IsDataLoss(status)) << status;
   EXPECT_EQ(queue_->Progress(id)->last_sequence, 3);
   WaitFor([&] { return store_->NotClosed().value().empty(); });
+}
+
+TEST_F(JobQueueTest, AWatchOfADoneJobEndsWhereItsLogWasTakenAway) {
+  const std::string id = Create(FakeTrainer::kSucceed);
+  EXPECT_EQ(FinalState(id).state, "SUCCEEDED");
+  WaitFor([&] { return store_->NotClosed().value().empty(); });
+  fs::remove(Folder(id) / "events.log");
+  EXPECT_THAT(WatchToTheEnd(id), IsEmpty());
+}
+
+TEST_F(JobQueueTest, TroubleIsToldOnceAndSoIsItsEnd) {
+  Run("CREATE TRIGGER stuck BEFORE UPDATE ON jobs WHEN NEW.state = 'VALIDATING' BEGIN SELECT RAISE(FAIL, 'stuck'); "
+      "END");
+  const std::string id = Create(FakeTrainer::kSucceed);
+  WaitFor([&] { return !Troubles(id).empty(); });
+  Sleep(1000);  // some tries
+  ASSERT_THAT(Troubles(id), SizeIs(1));
+  EXPECT_THAT(std::string(Troubles(id)[0].message()), HasSubstr("stuck"));
+  Run("DROP TRIGGER stuck");
+  EXPECT_EQ(FinalState(id).state, "SUCCEEDED");
+  EXPECT_THAT(Troubles(id), ElementsAre(testing::_, absl::OkStatus()));
+
+  Run("ALTER TABLE jobs RENAME TO away");
+  WaitFor([&] { return Troubles("").size() == 1; });
+  Run("ALTER TABLE away RENAME TO jobs");
+  WaitFor([&] { return Troubles("").size() == 2; });
+  EXPECT_EQ(Troubles("").back(), absl::OkStatus());
+}
+
+TEST_F(JobQueueTest, ARowThatCannotBeReadHoldsUpNoOtherJob) {
+  queue_.reset();
+  bool created = false;
+  const Job damaged = store_->Insert(Specification(FakeTrainer::kSucceed), created).value();
+  Run("UPDATE jobs SET options = '{' WHERE id = '" + damaged.id + "'");
+  StartQueue();
+  EXPECT_EQ(FinalState(Create(FakeTrainer::kSucceed)).state, "SUCCEEDED");
+  ASSERT_THAT(Troubles(damaged.id), SizeIs(1));
+  EXPECT_TRUE(absl::IsDataLoss(Troubles(damaged.id)[0]));
+  Run("DELETE FROM jobs WHERE id = '" + damaged.id + "'");
 }
 
 TEST_F(JobQueueTest, WatchersGoOnFromTheirSequenceNumber) {

@@ -159,6 +159,9 @@ TEST_F(JobStoreTest, KnowsWhatIsLeftToDo) {
   ASSERT_TRUE(store_->CloseLog(closed.id).ok());
   EXPECT_TRUE(absl::IsFailedPrecondition(store_->CloseLog(waiting.id)));
   EXPECT_TRUE(absl::IsNotFound(store_->CloseLog("nobody")));
+  EXPECT_FALSE(store_->LogIsClosed(ended.id).value());
+  EXPECT_TRUE(store_->LogIsClosed(closed.id).value());
+  EXPECT_TRUE(absl::IsNotFound(store_->LogIsClosed("nobody").status()));
   Reopen();
   const std::vector<Job> unfinished = store_->Unfinished().value();
   ASSERT_THAT(unfinished, SizeIs(1));
@@ -168,6 +171,20 @@ TEST_F(JobStoreTest, KnowsWhatIsLeftToDo) {
   EXPECT_EQ(open[0].id, waiting.id);
   EXPECT_EQ(open[1].id, ended.id);
   EXPECT_THAT(store_->CountByState().value(), UnorderedElementsAre(Pair(kQueued, 1), Pair(kCancelled, 2)));
+}
+
+TEST_F(JobStoreTest, ARowThatCannotBeReadHoldsUpNoOther) {
+  const Job first = Insert();
+  const Job damaged = Insert();
+  const Job last = Insert();
+  Run("UPDATE jobs SET options = '{' WHERE id = '" + damaged.id + "'");
+  std::map<std::string, absl::Status> unreadable;
+  const std::vector<Job> open = store_->NotClosed(&unreadable).value();
+  ASSERT_THAT(open, SizeIs(2));
+  EXPECT_EQ(open[0].id, first.id);
+  EXPECT_EQ(open[1].id, last.id);
+  ASSERT_THAT(unreadable, SizeIs(1));
+  EXPECT_TRUE(absl::IsDataLoss(unreadable[damaged.id]));
 }
 
 TEST_F(JobStoreTest, ListsByPagesNewestFirst) {

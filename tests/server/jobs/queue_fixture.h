@@ -54,11 +54,17 @@ class QueueFixture : public testing::Test {
   }
 
   void StartQueue() {
+    JobObservers observers;
+    observers.on_event = [this](const Job& job, const Event& event) {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      reported_[job.id].push_back(event.sequence);
+    };
+    observers.on_trouble = [this](const std::string& id, const absl::Status& status) {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      troubles_[id].push_back(status);
+    };
     absl::StatusOr<std::unique_ptr<JobQueue>> queue =
-        JobQueue::Start(options_, *store_, *datasets_, *models_, [this](const Job& job, const Event& event) {
-          const std::lock_guard<std::mutex> lock(mutex_);
-          reported_[job.id].push_back(event.sequence);
-        });
+        JobQueue::Start(options_, *store_, *datasets_, *models_, observers);
     ASSERT_TRUE(queue.ok()) << queue.status();
     queue_ = *std::move(queue);
   }
@@ -134,6 +140,11 @@ class QueueFixture : public testing::Test {
     return reported_[id];
   }
 
+  std::vector<absl::Status> Troubles(const std::string& id) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return troubles_[id];
+  }
+
   std::filesystem::path Folder(const std::string& id) const { return options_.folder / id; }
 
   TemporaryFolder data_;
@@ -147,6 +158,7 @@ class QueueFixture : public testing::Test {
  private:
   std::mutex mutex_;
   std::map<std::string, std::vector<int64_t>> reported_;
+  std::map<std::string, std::vector<absl::Status>> troubles_;
 };
 
 }  // namespace fintag::server
