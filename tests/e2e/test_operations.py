@@ -59,6 +59,33 @@ def test_logs_are_json_lines_without_text_of_users(start_server):
     assert float(calls[0]["seconds"]) >= 0 and secret not in server.text()
 
 
+def test_the_log_holds_no_text_of_users_whatever_they_ask(start_server):
+    server = start_server()
+    server.import_model("base", BASE)
+    secret = "Zarathustra"
+    server.upload("small", sentences(CORPUS / "train.conll", 30) + f"\n{secret}\tB-ORG\nHoldings\tI-ORG\n".encode())
+    with pytest.raises(grpc.RpcError):
+        server.upload("bad", f"{secret}\tX-{secret}\n{secret}\n".encode())
+    job = server.submit(epochs=1)
+    assert [state_of(e) for e in server.watch(job.name)][-1] == "SUCCEEDED", server.job(job.name).failure_reason
+    assert server.tag([f"{secret} Holdings is in Paris."]).results
+    for texts, model in [([secret], "models/none"), ([secret], secret), ([secret] * 2000, "models/tagger")]:
+        with pytest.raises(grpc.RpcError):
+            server.tag(texts, model=model)
+    wrong = tagging_pb2.TextInput(words=tagging_pb2.Words(words=[secret, ""]))
+    answers = list(server.tagging.TagStream(iter([tagging_pb2.TagStreamRequest(model="models/tagger", inputs=[wrong])])))
+    assert [a.error.code for a in answers] == [grpc.StatusCode.INVALID_ARGUMENT.value[0]]
+    (server.data / "datasets/small/train.jsonl").write_text(f'{{"{secret}": "{secret}"}}\n')
+    failed = server.submit(epochs=1)
+    assert [state_of(e) for e in server.watch(failed.name)][-1] == "FAILED"
+    server.stop()
+    text = server.text()
+    for method in ("UploadDataset code=INVALID_ARGUMENT", "UploadDataset code=OK", "CreateJob code=OK", "Tag code=OK",
+                   "Tag code=NOT_FOUND", "Tag code=INVALID_ARGUMENT", "TagStream code=OK"):
+        assert method in text
+    assert "state=SUCCEEDED" in text and "state=FAILED" in text and secret.lower() not in text.lower()
+
+
 def test_one_server_a_data_folder(start_server):
     server = start_server()
     second = subprocess.run([BIN / "fintagd", "--data-dir", server.data, "--listen", "localhost:0",
