@@ -203,7 +203,8 @@ grpc::Status InferenceService::RepositoryModelLoad(grpc::ServerContext* context,
   return RunCall(environment_, Method("RepositoryModelLoad"), [&]() -> absl::Status {
     absl::StatusOr<std::string> name = RepositoryModelName(*request, "");
     if (!name.ok()) return name.status();
-    absl::StatusOr<std::shared_ptr<const LoadedModel>> loaded = loaded_.Get(*name, context->deadline());
+    absl::StatusOr<std::shared_ptr<const LoadedModel>> loaded =
+        loaded_.Get(*name, context->deadline(), [&] { return context->IsCancelled(); });
     if (!loaded.ok()) return loaded.status();
     response->set_model_name((*loaded)->version.model);
     response->set_isloaded(true);

@@ -123,8 +123,8 @@ absl::Status Tagging::Tag(grpc::ServerContext& context, const TagQuestion& quest
   if (!fintag::v1::Decoding_IsValid(question.options.decoding())) {
     return BadField("options.decoding", StrCat("is unknown: ", static_cast<int>(question.options.decoding())));
   }
-  absl::StatusOr<std::shared_ptr<const LoadedModel>> loaded =
-      models_.Get(question.model, std::min(context.deadline(), question.deadline));
+  absl::StatusOr<std::shared_ptr<const LoadedModel>> loaded = models_.Get(
+      question.model, std::min(context.deadline(), question.deadline), [&] { return context.IsCancelled(); });
   if (!loaded.ok()) return loaded.status();
   if (context.IsCancelled()) return absl::CancelledError("the caller went away");
 

@@ -1,17 +1,23 @@
 #include "server/serving/loaded_models.h"
 
+#include <algorithm>
 #include <exception>
+#include <future>
 #include <map>
+#include <system_error>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "core/text/strings.h"
 #include "server/serving/free_memory.h"
 
 namespace fintag::server {
 namespace {
+
+constexpr absl::Duration kLook = absl::Milliseconds(50);  // at whether a caller who waits has cancelled
 
 // A version that is loaded or being loaded. Guarded by the mutex of Models, but for `version`.
 struct Slot {
@@ -38,28 +44,35 @@ class Models final : public LoadedModels {
       : registry_(registry), options_(options), on_batch_(std::move(on_batch)), load_(std::move(load)) {}
 
   absl::StatusOr<std::shared_ptr<const LoadedModel>> Get(const std::string& name,
-                                                         std::chrono::system_clock::time_point deadline) override {
+                                                         std::chrono::system_clock::time_point deadline,
+                                                         const std::function<bool()>& cancelled) override {
     absl::StatusOr<ModelVersion> version = registry_.Resolve(name, /*tagger=*/true);
     if (!version.ok()) return version.status();
+    const auto given_up = [&] {
+      if (std::chrono::system_clock::now() >= deadline) {
+        return absl::DeadlineExceededError(StrCat("the deadline passed before ", version->name(), " was loaded"));
+      }
+      return cancelled() ? absl::CancelledError("the caller cancelled the request") : absl::OkStatus();
+    };
 
     std::shared_ptr<Slot> stale;  // destroyed outside the lock, like everything that ends a scheduler
-    std::shared_ptr<Slot> slot;
-    {
-      absl::MutexLock lock(&mutex_);
-      std::shared_ptr<Slot>& place = slots_[version->name()];
-      const bool load = place == nullptr || !IsSame(place->version, *version);
-      if (load) stale = std::exchange(place, std::make_shared<Slot>(*version));
-      slot = place;
-      slot->last_use = ++uses_;
-      if (!load) {
-        if (!mutex_.AwaitWithDeadline(absl::Condition(&slot->ready), absl::FromChrono(deadline))) {
-          return absl::DeadlineExceededError(StrCat(version->name(), " was still being loaded"));
-        }
-        if (!slot->status.ok()) return slot->status;
-        return slot->model;
-      }
+    absl::MutexLock lock(&mutex_);
+    const auto place = slots_.find(version->name());
+    std::shared_ptr<Slot> slot = place == slots_.end() ? nullptr : place->second;
+    if (slot == nullptr || !IsSame(slot->version, *version)) {
+      if (absl::Status status = given_up(); !status.ok()) return status;
+      slot = std::make_shared<Slot>(*version);
+      if (absl::Status begun = BeginLoad(slot); !begun.ok()) return begun;
+      stale = std::exchange(slots_[version->name()], slot);
     }
-    return LoadInto(slot);
+    slot->last_use = ++uses_;
+    while (!slot->ready) {
+      if (absl::Status status = given_up(); !status.ok()) return status;
+      mutex_.AwaitWithDeadline(absl::Condition(&slot->ready),
+                               std::min(absl::FromChrono(deadline), absl::Now() + kLook));
+    }
+    if (!slot->status.ok()) return slot->status;
+    return slot->model;
   }
 
   bool IsLoaded(const std::string& version_name) const override {
@@ -112,8 +125,22 @@ class Models final : public LoadedModels {
   }
 
  private:
-  // Loads for the caller who made the slot; the others of this version wait for it.
-  absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadInto(const std::shared_ptr<Slot>& slot) {
+  absl::Status BeginLoad(std::shared_ptr<Slot> slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    std::erase_if(loads_, [](const std::future<void>& load) {
+      return load.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+    });
+    try {
+      // Moved on: a load that is done must not keep its model in memory.
+      loads_.push_back(
+          std::async(std::launch::async, [this, slot = std::move(slot)]() mutable { LoadInto(std::move(slot)); }));
+    } catch (const std::system_error& error) {
+      return absl::ResourceExhaustedError(StrCat("no thread to load a model: ", error.what()));
+    }
+    return absl::OkStatus();
+  }
+
+  // Whoever wants this version waits for the slot.
+  void LoadInto(std::shared_ptr<Slot> slot) {
     absl::StatusOr<std::shared_ptr<const LoadedModel>> model = Load(slot->version);
     ReturnFreeMemory();
     if (model.ok()) {
@@ -139,7 +166,6 @@ class Models final : public LoadedModels {
       not_ready_[slot->version.name()] = model.status();
       slots_.erase(place);  // the next request tries again
     }
-    return model;
   }
 
   absl::StatusOr<std::shared_ptr<const LoadedModel>> Load(const ModelVersion& version) const {
@@ -193,6 +219,8 @@ class Models final : public LoadedModels {
   std::map<std::string, std::shared_ptr<Slot>> slots_ ABSL_GUARDED_BY(mutex_);  // by version name
   std::map<std::string, absl::Status> not_ready_ ABSL_GUARDED_BY(mutex_);       // alike; why
   int64_t uses_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Under way, or done since the latest began. Last: they use everything above.
+  std::vector<std::future<void>> loads_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace

@@ -41,13 +41,16 @@ class LoadedModels {
   // `registry` outlives it.
   static std::unique_ptr<LoadedModels> Create(ModelRegistry& registry, const LoadedModelsOptions& options,
                                               BatchObserver on_batch, TaggerLoader load = Tagger::Load);
+  // Waits for the loads that it began.
   virtual ~LoadedModels() = default;
 
-  // Resolves `name` to a tagger version and loads it if need be; callers of one version wait for one load, others are
-  // not held up. Errors of ModelRegistry::Resolve and Tagger::Load; a load that failed is tried again by the next call.
-  // DEADLINE_EXCEEDED for who waited until `deadline`; the caller who loads ends what it began, for those who wait.
+  // Resolves `name` to a tagger version and loads it if need be, in a thread of its own; callers of one version wait
+  // for one load, others are not held up. Errors of ModelRegistry::Resolve and Tagger::Load; a load that failed is
+  // tried again by the next call. DEADLINE_EXCEEDED or CANCELLED if that came first (`cancelled` is asked several times
+  // a second while it waits): the load goes on and serves the next call, but for nobody is one begun.
   virtual absl::StatusOr<std::shared_ptr<const LoadedModel>> Get(const std::string& name,
-                                                                 std::chrono::system_clock::time_point deadline) = 0;
+                                                                 std::chrono::system_clock::time_point deadline,
+                                                                 const std::function<bool()>& cancelled) = 0;
   virtual bool IsLoaded(const std::string& version_name) const = 0;
   // Forgets a model ("models/{id}") or version after it was deleted; running requests keep it until they end.
   virtual void Forget(const std::string& name) = 0;

@@ -85,13 +85,18 @@ class LoadedModelsTest : public ::testing::Test {
     return std::make_unique<FakeTagger>(log_);
   }
 
+  static constexpr auto kNever = std::chrono::system_clock::time_point::max();
+  static std::chrono::system_clock::time_point Soon() {
+    return std::chrono::system_clock::now() + std::chrono::milliseconds(20);
+  }
+
   absl::StatusOr<std::shared_ptr<const LoadedModel>> Get(const std::string& name) {
-    return models_->Get(name, std::chrono::system_clock::time_point::max());
+    return models_->Get(name, kNever, [] { return false; });
   }
 
   static absl::Status Use(const LoadedModel& model) {
     std::vector<EncodedSentence> sentences = {MakeSentence(1, 4)};
-    return model.scheduler->Run(sentences, std::chrono::system_clock::time_point::max(), [] { return false; });
+    return model.scheduler->Run(sentences, kNever, [] { return false; });
   }
 
   NamesOnly registry_;
@@ -130,17 +135,52 @@ TEST_F(LoadedModelsTest, FirstCallersShareOneLoad) {
   EXPECT_EQ(loads_, 1);
 }
 
+// Of those who wait alike: who came first has begun the load and no more.
 TEST_F(LoadedModelsTest, WaitingForALoadEndsAtTheDeadline) {
   loading_.Close();
-  auto loader = std::async(std::launch::async, [&] { return Get("models/a").ok(); });
-  ASSERT_TRUE(Eventually([&] { return loading_.waiting() == 1; }));
-  const auto soon = std::chrono::system_clock::now() + std::chrono::milliseconds(20);
-  EXPECT_TRUE(absl::IsDeadlineExceeded(models_->Get("models/a", soon).status()));
+  for (int caller = 0; caller < 2; ++caller) {
+    EXPECT_TRUE(absl::IsDeadlineExceeded(models_->Get("models/a", Soon(), [] { return false; }).status()));
+  }
   EXPECT_FALSE(models_->IsLoaded("models/a/versions/1"));
   loading_.Open();
-  EXPECT_TRUE(loader.get());
-  EXPECT_TRUE(models_->Get("models/a", soon).ok());  // loaded: nothing to wait for
+  EXPECT_TRUE(Get("models/a").ok());
+  const auto past = std::chrono::system_clock::now() - std::chrono::seconds(1);
+  EXPECT_TRUE(models_->Get("models/a", past, [] { return true; }).ok());  // loaded: nothing to wait for
   EXPECT_EQ(loads_, 1);
+}
+
+TEST_F(LoadedModelsTest, WaitingForALoadEndsWhenTheCallerCancels) {
+  loading_.Close();
+  std::atomic<bool> cancelled = false;
+  std::vector<std::future<absl::Status>> callers;
+  for (int i = 0; i < 2; ++i) {
+    callers.push_back(std::async(std::launch::async, [&] {
+      return models_->Get("models/a", kNever, [&] { return cancelled.load(); }).status();
+    }));
+  }
+  ASSERT_TRUE(Eventually([&] { return loading_.waiting() == 1; }));
+  cancelled = true;
+  for (auto& caller : callers) EXPECT_TRUE(absl::IsCancelled(caller.get()));
+  loading_.Open();
+  EXPECT_TRUE(Eventually([&] { return models_->IsLoaded("models/a/versions/1"); }));
+  EXPECT_TRUE(Get("models/a").ok());
+  EXPECT_EQ(loads_, 1);
+}
+
+TEST_F(LoadedModelsTest, NothingIsLoadedForWhoIsTooLateOrGone) {
+  const auto past = std::chrono::system_clock::now() - std::chrono::seconds(1);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(models_->Get("models/a", past, [] { return false; }).status()));
+  EXPECT_TRUE(absl::IsCancelled(models_->Get("models/a", kNever, [] { return true; }).status()));
+  EXPECT_EQ(loads_, 0);
+  EXPECT_TRUE(models_->Snapshot().empty());
+}
+
+TEST_F(LoadedModelsTest, ALoadThatNobodyWaitsForIsFinishedBeforeTheEnd) {
+  loading_.Close();
+  EXPECT_TRUE(absl::IsDeadlineExceeded(models_->Get("models/a", Soon(), [] { return false; }).status()));
+  auto end = std::async(std::launch::async, [&] { models_.reset(); });
+  EXPECT_EQ(end.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  loading_.Open();
 }
 
 TEST_F(LoadedModelsTest, OneLoadDoesNotHoldUpOtherVersions) {
