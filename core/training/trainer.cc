@@ -88,6 +88,7 @@ class TrainingRun {
   absl::StatusOr<bool> RunEpoch(int32_t epoch);
   // Trains on `batches` and updates once. Nothing where `stop` ended it.
   absl::StatusOr<std::optional<double>> RunStep(std::span<const SentenceBatch> batches, double learning_rate);
+  absl::Status Diverged(int64_t step) const;
   absl::Status EvaluateEpoch(EpochResult& result);
   absl::Status Keep(const EpochResult& result);
   absl::Status ScorePrecisions();
@@ -284,21 +285,25 @@ absl::StatusOr<std::optional<double>> TrainingRun::RunStep(std::span<const Sente
     loss.backward();
     loss_sum += loss.item<double>();
   }
-  if (!std::isfinite(loss_sum)) {
-    return absl::InvalidArgumentError(absl::StrCat("the loss is no longer finite at step ", step_ + 1,
-                                                   ": try a learning_rate below ", options_.learning_rate,
-                                                   " or some warmup_ratio"));
-  }
+  if (!std::isfinite(loss_sum)) return Diverged(step_ + 1);
   if (stop_) return std::nullopt;
   optimizer_->Step(learning_rate);
   meter_->Trained(tokens);
   return loss_sum;
 }
 
+absl::Status TrainingRun::Diverged(int64_t step) const {
+  return absl::InvalidArgumentError(absl::StrCat("the loss is no longer finite at step ", step,
+                                                 ": try a learning_rate below ", options_.learning_rate,
+                                                 " or some warmup_ratio"));
+}
+
 absl::Status TrainingRun::EvaluateEpoch(EpochResult& result) {
   meter_->StartEvaluation();
   const absl::StatusOr<Evaluation> evaluation = Evaluate(*model_, encoded_validation_, stop_);
   if (!evaluation.ok()) return evaluation.status();
+  // What the epoch's last step did shows here first; such weights tag every word alike and must not be kept.
+  if (!std::isfinite(evaluation->loss)) return Diverged(step_);
   result.validation_loss = evaluation->loss;
   result.scores = ScoreTags(gold_, evaluation->predicted);
   result.unseen = UnseenEntityScores(*train_, *validation_, evaluation->predicted);

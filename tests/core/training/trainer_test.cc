@@ -314,5 +314,22 @@ TEST_F(TrainingTest, DivergenceSaysWhatToDo) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("learning_rate"));
 }
 
+// Positions behind the end of the training sentences have no gradient, so the only step makes them 0 / 0 and the loss
+// of that step knows nothing of it.
+TEST_F(TrainingTest, DivergenceInTheLastStepWritesNothing) {
+  input_.train = LearnableCorpus(60, 1, /*longest=*/5);
+  options_.epochs = 1;
+  options_.batch_sentences = 60;
+  options_.adam_beta2 = 0;
+  options_.adam_epsilon = 1e-300;  // zero as float32
+  const absl::Status status = Run().status();
+  EXPECT_EQ(observer_.steps.size(), 1u);
+  EXPECT_TRUE(std::isfinite(observer_.steps[0].loss));
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("no longer finite at step 1"));
+  EXPECT_TRUE(observer_.epochs.empty());
+  EXPECT_FALSE(std::filesystem::exists(checkpoint()));
+}
+
 }  // namespace
 }  // namespace fintag
