@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <iterator>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -16,6 +18,8 @@
 namespace fintag {
 namespace {
 
+constexpr size_t kPieceBytes = 1 << 20;  // of a log in memory at a time
+
 // Where the whole, good lines of a log end. Only the last line may be torn (a kill or a power cut while it was
 // written): it is not counted. `expected` is the sequence number of the next event.
 struct Scan {
@@ -23,13 +27,14 @@ struct Scan {
   int64_t expected = 1;
 };
 
-absl::Status ScanLines(const std::filesystem::path& file, std::string_view bytes, Scan& scan,
+// `at_end`: the file has nothing behind `bytes`.
+absl::Status ScanLines(const std::filesystem::path& file, std::string_view bytes, bool at_end, Scan& scan,
                        std::vector<Event>* events) {
   while (!bytes.empty()) {
     const size_t end = bytes.find('\n');
     if (end == std::string_view::npos) return absl::OkStatus();
     absl::StatusOr<Event> event = DecodeEvent(bytes.substr(0, end + 1));
-    const bool last = end + 1 == bytes.size();
+    const bool last = at_end && end + 1 == bytes.size();
     if (event.ok() && event->sequence != scan.expected) {
       return absl::DataLossError(
           absl::StrCat(file.string(), ": event ", event->sequence, " stands where ", scan.expected, " should"));
@@ -47,17 +52,21 @@ absl::Status ScanLines(const std::filesystem::path& file, std::string_view bytes
   return absl::OkStatus();
 }
 
-// Everything from `offset` on.
-absl::StatusOr<std::string> ReadFrom(int descriptor, int64_t offset, const std::filesystem::path& file) {
+// Reads and scans the next piece: a line at least, more until there are kPieceBytes.
+absl::Status ScanPiece(const std::filesystem::path& file, int descriptor, Scan& scan, std::vector<Event>* events) {
   std::string bytes;
+  bool has_line = false;
   char buffer[1 << 14];
-  while (true) {
-    const ssize_t size = pread(descriptor, buffer, sizeof buffer, offset + static_cast<int64_t>(bytes.size()));
+  while (!has_line || bytes.size() < kPieceBytes) {
+    const ssize_t size = pread(descriptor, buffer, sizeof buffer, scan.good_bytes + std::ssize(bytes));
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", file.string()));
-    if (size == 0) return bytes;
-    bytes.append(buffer, static_cast<size_t>(size));
+    if (size == 0) return ScanLines(file, bytes, /*at_end=*/true, scan, events);
+    const std::string_view read(buffer, static_cast<size_t>(size));
+    has_line = has_line || read.find('\n') != std::string_view::npos;
+    bytes += read;
   }
+  return ScanLines(file, bytes, /*at_end=*/false, scan, events);
 }
 
 class Writer : public EventLogWriter {
@@ -111,9 +120,7 @@ class Reader : public EventLogReader {
       if (errno == ENOENT) return absl::OkStatus();
       return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", file_.string()));
     }
-    absl::StatusOr<std::string> bytes = ReadFrom(descriptor_, position_.good_bytes, file_);
-    if (!bytes.ok()) return bytes.status();
-    return ScanLines(file_, *bytes, position_, &events);
+    return ScanPiece(file_, descriptor_, position_, &events);
   }
 
  private:
@@ -136,12 +143,15 @@ absl::StatusOr<std::unique_ptr<EventLogWriter>> EventLogWriter::Open(const std::
   const int descriptor = open(file.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", file.string()));
   absl::Cleanup closing = [descriptor] { close(descriptor); };
-  absl::StatusOr<std::string> bytes = ReadFrom(descriptor, 0, file);
-  if (!bytes.ok()) return bytes.status();
-  if (bytes->empty()) SyncFolder(file.parent_path());
   Scan scan;
-  if (absl::Status scanned = ScanLines(file, *bytes, scan, nullptr); !scanned.ok()) return scanned;
-  if (scan.good_bytes < static_cast<int64_t>(bytes->size()) && ftruncate(descriptor, scan.good_bytes) != 0) {
+  int64_t scanned = -1;
+  while (scan.good_bytes > scanned) {
+    scanned = scan.good_bytes;
+    if (absl::Status status = ScanPiece(file, descriptor, scan, nullptr); !status.ok()) return status;
+  }
+  const off_t size = lseek(descriptor, 0, SEEK_END);
+  if (size == 0) SyncFolder(file.parent_path());
+  if (scan.good_bytes < size && ftruncate(descriptor, scan.good_bytes) != 0) {
     return absl::ErrnoToStatus(errno, absl::StrCat("cannot cut the torn end of ", file.string()));
   }
   std::move(closing).Cancel();

@@ -65,8 +65,10 @@ class EventLogReader {
   static std::unique_ptr<EventLogReader> Open(const std::filesystem::path& file);
   virtual ~EventLogReader() = default;
 
-  // Appends the whole lines written since the last call to `events`; a line still being written stays for the next
-  // call. A missing file has no events. DATA_LOSS for a damaged line before the last.
+  // Appends what was written since the last call to `events`: whole lines, about a MiB of them at most, so that a long
+  // log is never in memory at once. What is left stays for the next call, as does a line still being written: a call
+  // that appends nothing has reached the end. A missing file has no events. DATA_LOSS for a damaged line before the
+  // last.
   virtual absl::Status ReadNew(std::vector<Event>& events) = 0;
 };
 

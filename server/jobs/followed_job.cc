@@ -97,13 +97,16 @@ void FollowedJob::ReadEvents() {
   if (!log_status_.ok()) return;
   if (reader_ == nullptr) reader_ = EventLogReader::Open(folder_.events());
   std::vector<Event> events;
-  log_status_ = reader_->ReadNew(events);
-  for (const Event& event : events) {
-    if (event.sequence <= history_.progress.last_sequence) continue;  // of a reader before this one
-    history_.Add(event);
-    EnterRunning();
-    surroundings_.on_event(job_, event);
-  }
+  do {
+    events.clear();
+    log_status_ = reader_->ReadNew(events);
+    for (const Event& event : events) {
+      if (event.sequence <= history_.progress.last_sequence) continue;  // of a reader before this one
+      history_.Add(event);
+      EnterRunning();
+      surroundings_.on_event(job_, event);
+    }
+  } while (log_status_.ok() && !events.empty());
 }
 
 void FollowedJob::EnterRunning() {

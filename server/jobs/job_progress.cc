@@ -32,8 +32,12 @@ std::shared_ptr<JobProgressReader::Entry> JobProgressReader::Find(const std::str
 absl::Status JobProgressReader::Update(Entry& entry) {
   if (entry.reader == nullptr) return absl::OkStatus();
   std::vector<Event> events;
-  const absl::Status read = entry.reader->ReadNew(events);
-  for (const Event& event : events) entry.history.Add(event);
+  absl::Status read;
+  do {
+    events.clear();
+    read = entry.reader->ReadNew(events);
+    for (const Event& event : events) entry.history.Add(event);
+  } while (read.ok() && !events.empty());
   // A damaged log does not hide the job: its row says what became of it.
   if (!read.ok() && !absl::IsDataLoss(read)) return read;
   if (entry.history.final_state) entry.reader.reset();

@@ -118,20 +118,24 @@ class Queue : public JobQueue {
     bool closed = false;
     for (int64_t look = 0;; ++look) {
       std::vector<Event> events;
-      const absl::Status read = reader->ReadNew(events);
-      for (const Event& event : events) {
-        last = event.sequence;
-        if (event.sequence > after_sequence && !on_event(event)) return absl::OkStatus();
-        const auto* state = std::get_if<StateChanged>(&event.what);
-        if (state != nullptr && IsFinalState(state->state) && last >= after_sequence) return absl::OkStatus();
-      }
-      if (!read.ok()) return read;
+      do {
+        events.clear();
+        const absl::Status read = reader->ReadNew(events);
+        for (const Event& event : events) {
+          last = event.sequence;
+          if (event.sequence > after_sequence && !on_event(event)) return absl::OkStatus();
+          const auto* state = std::get_if<StateChanged>(&event.what);
+          if (state != nullptr && IsFinalState(state->state) && last >= after_sequence) return absl::OkStatus();
+        }
+        if (!read.ok()) return read;
+        if (stopped()) return absl::OkStatus();
+      } while (!events.empty());
       if (look == 0 && after_sequence > last) {
         return absl::OutOfRangeError(
             StrCat("jobs/", id, " has no event ", after_sequence, " yet: its last one is ", last));
       }
       // A log that was taken away ends without the final event.
-      if (closed || stopped()) return absl::OkStatus();
+      if (closed) return absl::OkStatus();
       if (look % kLooksBetweenRowChecks == kLooksBetweenRowChecks - 1) {
         const absl::StatusOr<bool> row = store().LogIsClosed(id);
         if (absl::IsNotFound(row.status())) return row.status();

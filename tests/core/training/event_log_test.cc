@@ -195,6 +195,78 @@ TEST(EventLog, DamageBeforeTheLastLineIsDataLoss) {
   }
 }
 
+// Lines of all sizes, some longer than a piece.
+class LongEventLog : public testing::Test {
+ protected:
+  LongEventLog() {
+    for (size_t size : {10, 900'000, 200'000, 3'000'000, 5, 0, 1'100'000, 700'000, 700'000, 20}) {
+      lines_.push_back(EncodeEvent({std::ssize(lines_) + 1, 5, TrainingFailed{"INTERNAL", std::string(size, 'x')}}));
+    }
+  }
+
+  void Write(const std::string& behind = "") {
+    std::string content;
+    for (const std::string& line : lines_) content += line;
+    WriteFile(file_, content + behind);
+  }
+
+  const TemporaryFolder folder_;
+  const std::filesystem::path file_ = folder_.path() / "events.log";
+  std::vector<std::string> lines_;
+};
+
+TEST_F(LongEventLog, IsReadInPiecesOfWholeLines) {
+  Write("1c291ca3 {");
+  const auto reader = EventLogReader::Open(file_);
+  size_t read = 0, pieces = 0;
+  while (true) {
+    std::vector<Event> events;
+    ASSERT_TRUE(reader->ReadNew(events).ok());
+    if (events.empty()) break;
+    size_t bytes = 0;
+    for (const Event& event : events) {
+      EXPECT_EQ(EncodeEvent(event), lines_[read]);
+      bytes += lines_[read++].size();
+    }
+    EXPECT_LT(bytes - EncodeEvent(events[0]).size(), (1u << 20) + (1u << 15));
+    ++pieces;
+  }
+  EXPECT_EQ(read, lines_.size());
+  EXPECT_GT(pieces, 4u);
+}
+
+TEST_F(LongEventLog, IsOpenedForWritingBehindItsLastWholeLine) {
+  Write("1c291ca3 {");
+  const auto writer = EventLogWriter::Open(file_);
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  EXPECT_EQ((*writer)->last_sequence(), 10);
+  const std::string cut = ReadFile(file_);
+  Write();
+  EXPECT_TRUE(cut == ReadFile(file_));
+}
+
+// Where a piece ends is not where the log ends: a damaged line there is no torn one.
+TEST_F(LongEventLog, DamageOfAnyLineButTheLastIsDataLoss) {
+  for (size_t line = 0; line < lines_.size(); ++line) {
+    const std::string good = lines_[line];
+    lines_[line][15] ^= 1;
+    Write();
+    const bool last = line + 1 == lines_.size();
+    EXPECT_EQ(EventLogWriter::Open(file_).status().code(), last ? absl::StatusCode::kOk : absl::StatusCode::kDataLoss);
+    Write();
+    const auto reader = EventLogReader::Open(file_);
+    std::vector<Event> events;
+    absl::Status status;
+    for (size_t before = 1; status.ok() && before != events.size();) {
+      before = events.size();
+      status = reader->ReadNew(events);
+    }
+    EXPECT_EQ(status.code(), last ? absl::StatusCode::kOk : absl::StatusCode::kDataLoss) << line;
+    EXPECT_EQ(events.size(), line);
+    lines_[line] = good;
+  }
+}
+
 TEST(EventLog, IsReadWhileItIsWritten) {
   const TemporaryFolder folder;
   const std::filesystem::path file = folder.path() / "events.log";

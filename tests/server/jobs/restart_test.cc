@@ -205,6 +205,22 @@ TEST_F(RestartTest, ATornLastLineIsCutOff) {
   EXPECT_THAT(WatchToTheEnd(id), SizeIs(4));
 }
 
+// A log is read in pieces, and a watcher may come in at any of them.
+TEST_F(RestartTest, ALongLogIsWatchedFromAnySequenceNumber) {
+  std::vector<Event> events = {State("QUEUED")};
+  for (int i = 0; i < 8; ++i) events.push_back(Of(StateChanged{"RUNNING", std::string(400'000, 'x'), ""}));
+  events.push_back(State("CANCELLED"));
+  const std::string id = LeaveJob(FakeTrainer::kSucceed, {JobState::kCancelled}, events);
+  StartQueue();
+  EXPECT_EQ(queue_->Progress(id)->last_sequence, 10);
+  for (int64_t after = 0; after <= 10; ++after) EXPECT_THAT(WatchToTheEnd(id, after), SizeIs(10 - after)) << after;
+  const absl::Status beyond = queue_->Watch(
+      id, 11, [](const Event&) { return true; }, [] { return false; });
+  EXPECT_TRUE(absl::IsOutOfRange(beyond)) << beyond;
+  WaitFor([&] { return store_->NotClosed().value().empty(); });
+  EXPECT_THAT(Reported(id), SizeIs(10));
+}
+
 TEST_F(RestartTest, FoldersWithoutARowAreRemovedAndMissingOnesEndTheirJob) {
   WriteFile(options_.folder / "orphan" / "events.log", "");
   const std::string id = LeaveJob(FakeTrainer::kSucceed, {}, {State("QUEUED")});
