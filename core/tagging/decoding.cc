@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <map>
+#include <optional>
 #include <string_view>
 
 namespace fintag {
@@ -27,29 +29,74 @@ void LogSoftmax(std::span<const float> row, std::span<float> out) {
 
 bool IsWithoutToken(std::span<const float> row) { return std::isnan(row[0]); }
 
-// Which tags may stand before which: everything, except that I-X wants B-X or I-X.
+// The scheme of a label that has these prefixes; nothing if there is none. IOB1 and IOE1 are never found: they cannot
+// be told from IOB2 and IOE2, which are more usual.
+std::optional<TagScheme> SchemeOf(std::span<const ParsedTag> tags) {
+  for (TagScheme scheme : {TagScheme::kIo, TagScheme::kIob2, TagScheme::kIoe2, TagScheme::kIobes, TagScheme::kBilou}) {
+    if (std::all_of(tags.begin(), tags.end(), [&](const ParsedTag& tag) { return HasPrefix(scheme, tag.prefix); })) {
+      return scheme;
+    }
+  }
+  return std::nullopt;
+}
+
+// Which tags may stand next to which. A neighbour of another label is like O to a tag, so two flags say it all but for
+// the few pairs within a label.
 class Transitions {
  public:
-  explicit Transitions(std::span<const std::string> tags) : begin_of_(tags.size(), kFree) {
+  explicit Transitions(std::span<const std::string> tags)
+      : may_start_(tags.size(), true), may_end_(tags.size(), true), before_(tags.size()) {
+    struct Label {
+      std::vector<int32_t> indices;
+      std::vector<ParsedTag> tags;
+    };
+    std::map<std::string_view, Label> labels;
     for (size_t i = 0; i < tags.size(); ++i) {
-      if (!tags[i].starts_with("I-")) continue;
-      const std::string begin = "B-" + tags[i].substr(2);
-      const auto found = std::find(tags.begin(), tags.end(), begin);
-      if (found != tags.end()) begin_of_[i] = static_cast<int32_t>(found - tags.begin());
+      const std::optional<ParsedTag> tag = ParseTag(tags[i]);
+      if (!tag || tag->prefix == 'O') continue;
+      labels[tag->label].indices.push_back(static_cast<int32_t>(i));
+      labels[tag->label].tags.push_back(*tag);
+    }
+    for (const auto& [name, label] : labels) {
+      const std::optional<TagScheme> scheme = SchemeOf(label.tags);
+      if (!scheme) continue;
+      for (size_t i = 0; i < label.tags.size(); ++i) {
+        const int32_t tag = label.indices[i];
+        may_start_[tag] = IsLegalPair(*scheme, {}, label.tags[i]);
+        may_end_[tag] = IsLegalPair(*scheme, label.tags[i], {});
+        for (size_t j = 0; j < label.tags.size(); ++j) {
+          if (IsLegalPair(*scheme, label.tags[j], label.tags[i])) before_[tag].push_back(label.indices[j]);
+        }
+      }
     }
   }
 
-  bool MayStart(size_t tag) const { return begin_of_[tag] == kFree; }
-  // Of a tag that may not start: its B-X. Its other predecessor is itself.
-  int32_t BeginOf(size_t tag) const { return begin_of_[tag]; }
+  // Behind O, and behind whatever may end.
+  bool MayStart(size_t tag) const { return may_start_[tag]; }
+  bool MayEnd(size_t tag) const { return may_end_[tag]; }
+  // Tags of the same label that may stand before `tag`.
+  const std::vector<int32_t>& Before(size_t tag) const { return before_[tag]; }
 
  private:
-  static constexpr int32_t kFree = -1;
-  std::vector<int32_t> begin_of_;
+  std::vector<bool> may_start_, may_end_;
+  std::vector<std::vector<int32_t>> before_;
 };
 
+struct BestTag {
+  int32_t tag = 0;
+  double score = kNever;
+};
+
+BestTag BestEnd(std::span<const double> score, const Transitions& transitions) {
+  BestTag best;
+  for (size_t tag = 0; tag < score.size(); ++tag) {
+    if (transitions.MayEnd(tag) && score[tag] > best.score) best = {static_cast<int32_t>(tag), score[tag]};
+  }
+  return best;
+}
+
 // Viterbi: `log_probabilities` is [words, tags]; entries of -infinity are never taken. Linear in the tags, since all
-// free tags share one best predecessor.
+// tags that may start share one best predecessor. Empty if nothing is legal.
 std::vector<int32_t> BestLegalSequence(std::span<const float> log_probabilities, size_t tag_count,
                                        const Transitions& transitions) {
   const size_t words = log_probabilities.size() / tag_count;
@@ -58,38 +105,36 @@ std::vector<int32_t> BestLegalSequence(std::span<const float> log_probabilities,
   std::vector<int32_t> previous(words * tag_count, 0);
   for (size_t word = 0; word < words; ++word) {
     const std::span<const float> row = log_probabilities.subspan(word * tag_count, tag_count);
-    const auto best = static_cast<int32_t>(std::max_element(score.begin(), score.end()) - score.begin());
+    const BestTag end = word == 0 ? BestTag{0, 0} : BestEnd(score, transitions);
     for (size_t tag = 0; tag < tag_count; ++tag) {
-      double before = 0;
-      auto from = static_cast<int32_t>(tag);
-      if (transitions.MayStart(tag)) {
-        before = word == 0 ? 0 : score[best];
-        from = best;
-      } else if (word == 0) {
-        before = kNever;
-      } else {
-        const int32_t begin = transitions.BeginOf(tag);
-        if (score[begin] > score[tag]) from = begin;
-        before = score[from];
+      BestTag before;
+      if (transitions.MayStart(tag)) before = end;
+      for (size_t i = 0; word > 0 && i < transitions.Before(tag).size(); ++i) {
+        const int32_t other = transitions.Before(tag)[i];
+        if (score[other] > before.score) before = {other, score[other]};
       }
-      next[tag] = before + row[tag];
-      previous[word * tag_count + tag] = from;
+      next[tag] = before.score + row[tag];
+      previous[word * tag_count + tag] = before.tag;
     }
     score.swap(next);
   }
 
+  BestTag last = BestEnd(score, transitions);
+  if (last.score == kNever) return {};
   std::vector<int32_t> sequence(words);
-  auto tag = static_cast<int32_t>(std::max_element(score.begin(), score.end()) - score.begin());
   for (size_t word = words; word-- > 0;) {
-    sequence[word] = tag;
-    tag = previous[word * tag_count + tag];
+    sequence[word] = last.tag;
+    last.tag = previous[word * tag_count + last.tag];
   }
   return sequence;
 }
 
-// The two halves of a tag as seqeval reads them: "B-ORG" is 'B' and "ORG"; "O" and "B" have the label "_".
+// The two halves of a tag as seqeval reads them: "B-ORG" is 'B' and "ORG"; "O" and "B" have the label "_". Those of
+// BILOU by their names in IOBES: seqeval's default mode would join or lose entities that touch.
 struct SplitTag {
   explicit SplitTag(std::string_view tag) : prefix(tag.empty() ? 'O' : tag[0]) {
+    if (ParseTag(tag) && prefix == 'L') prefix = 'E';
+    if (ParseTag(tag) && prefix == 'U') prefix = 'S';
     std::string_view rest = tag.empty() ? tag : tag.substr(1);
     if (const size_t dash = rest.find('-'); dash != std::string_view::npos) rest.remove_prefix(dash + 1);
     label = rest.empty() ? "_" : rest;
@@ -137,10 +182,12 @@ std::vector<WordTag> DecodeTags(std::span<const float> logits, std::span<const s
     }
   }
 
-  std::vector<int32_t> sequence(words);
-  if (decoding == Decoding::kConstrained) {
-    if (words > 0) sequence = BestLegalSequence(log_probabilities, tag_count, Transitions(tags));
-  } else {
+  std::vector<int32_t> sequence;
+  if (decoding == Decoding::kConstrained && words > 0) {
+    sequence = BestLegalSequence(log_probabilities, tag_count, Transitions(tags));
+  }
+  if (sequence.empty()) {
+    sequence.resize(words);
     // On the logits themselves, the first of equal ones, as torch.argmax takes it: two logits that differ may have
     // equal log-probabilities after rounding.
     for (size_t word = 0; word < words; ++word) {

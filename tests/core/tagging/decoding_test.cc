@@ -11,6 +11,8 @@
 #include <ostream>
 #include <random>
 
+#include "tests/core/text/random_spans.h"
+
 namespace fintag {
 
 void PrintTo(const Span& span, std::ostream* out) { *out << span.label << "[" << span.begin << "," << span.end << ")"; }
@@ -37,13 +39,16 @@ std::vector<double> Softmax(const float* row, size_t tags) {
   return probabilities;
 }
 
-bool IsLegal(const std::vector<size_t>& sequence, const std::vector<std::string>& tags) {
-  std::string before = "O";
+// By the rule of the corpus readers.
+bool IsLegal(const std::vector<size_t>& sequence, const std::vector<std::string>& tags,
+             TagScheme scheme = TagScheme::kIob2) {
+  ParsedTag before;
   for (size_t tag : sequence) {
-    if (tags[tag][0] == 'I' && (before == "O" || before.substr(2) != tags[tag].substr(2))) return false;
-    before = tags[tag];
+    const ParsedTag parsed = *ParseTag(tags[tag]);
+    if (!IsLegalPair(scheme, before, parsed)) return false;
+    before = parsed;
   }
-  return true;
+  return IsLegalPair(scheme, before, {});
 }
 
 // Steps `sequence` through all sequences of its length; false after the last.
@@ -122,6 +127,73 @@ TEST(DecodeTags, ConstrainedIsTheBestOfAllLegalSequences) {
   }
 }
 
+struct ModelTags {
+  TagScheme scheme;
+  std::vector<std::string> tags;
+};
+
+// With O somewhere and, where the scheme allows it, without a tag that training never saw.
+const std::vector<ModelTags> kModels = {
+    {TagScheme::kIo, {"O", "I-X", "I-Y"}},
+    {TagScheme::kIob2, {"O", "B-X", "I-X", "B-Y"}},
+    {TagScheme::kIoe2, {"O", "E-X", "I-X", "E-Y"}},
+    {TagScheme::kIobes, {"S-X", "B-X", "O", "I-X", "E-X", "S-Y", "B-Y", "E-Y"}},
+    {TagScheme::kBilou, {"U-X", "B-X", "I-X", "L-X", "B-Y", "L-Y", "O"}},
+};
+
+class DecodeTagsOf : public testing::TestWithParam<ModelTags> {};
+
+INSTANTIATE_TEST_SUITE_P(Decoding, DecodeTagsOf, testing::ValuesIn(kModels),
+                         [](const auto& info) { return std::string(TagSchemeName(info.param.scheme)); });
+
+TEST_P(DecodeTagsOf, TheirSchemeConstrainedIsTheBestOfAllLegalSequences) {
+  const auto& [scheme, tags] = GetParam();
+  std::mt19937 random(4);
+  int changed = 0;
+  for (int round = 0; round < 60; ++round) {
+    const size_t words = 1 + round % 4;
+    const std::vector<float> logits = RandomLogits(random, words * tags.size(), round % 2 ? 1 : 4);
+    std::vector<double> log_probabilities;
+    for (size_t word = 0; word < words; ++word) {
+      for (double p : Softmax(&logits[word * tags.size()], tags.size())) log_probabilities.push_back(std::log(p));
+    }
+    const auto sum_of = [&](const std::vector<size_t>& sequence) {
+      double sum = 0;
+      for (size_t word = 0; word < words; ++word) sum += log_probabilities[word * tags.size() + sequence[word]];
+      return sum;
+    };
+    std::vector<size_t> sequence(words, 0), best;
+    do {
+      if (IsLegal(sequence, tags, scheme) && (best.empty() || sum_of(sequence) > sum_of(best))) best = sequence;
+    } while (NextSequence(sequence, tags.size()));
+    ASSERT_EQ(TagsOf(DecodeTags(logits, tags, Decoding::kConstrained)), best);
+    changed += best != TagsOf(DecodeTags(logits, tags, Decoding::kArgMax));
+  }
+  EXPECT_EQ(changed > 0, scheme != TagScheme::kIo);  // in which everything is legal
+}
+
+TEST_P(DecodeTagsOf, TheirSchemeConstrainedIsLegalOverLongSentences) {
+  const auto& [scheme, tags] = GetParam();
+  std::mt19937 random(5);
+  const std::vector<float> logits = RandomLogits(random, 3000 * tags.size(), 3);
+  EXPECT_TRUE(IsLegal(TagsOf(DecodeTags(logits, tags, Decoding::kConstrained)), tags, scheme));
+}
+
+TEST(DecodeTags, ConstrainedIsArgMaxWhereNothingIsLegal) {
+  const std::vector<std::string> tags = {"B-X", "E-X"};
+  EXPECT_EQ(TagsOf(DecodeTags(std::vector<float>{1, 2}, tags, Decoding::kConstrained)), (std::vector<size_t>{1}));
+  EXPECT_EQ(TagsOf(DecodeTags(std::vector<float>{1, 2, 1, 2}, tags, Decoding::kConstrained)),
+            (std::vector<size_t>{0, 1}));
+}
+
+TEST(DecodeTags, ConstrainedLeavesTagsOfNoSchemeFree) {
+  const std::vector<std::string> tags = {"O", "PER", "B-ORG", "L-ORG", "E-ORG"};
+  std::mt19937 random(6);
+  const std::vector<float> logits = RandomLogits(random, 200 * tags.size(), 3);
+  EXPECT_EQ(TagsOf(DecodeTags(logits, tags, Decoding::kConstrained)),
+            TagsOf(DecodeTags(logits, tags, Decoding::kArgMax)));
+}
+
 TEST(DecodeTags, ConstrainedEqualsArgMaxWhereThatIsLegal) {
   std::mt19937 random(3);
   int legal = 0;
@@ -181,6 +253,22 @@ TEST(EntitiesOf, FindsTheSpansThatSeqevalFinds) {
     }
   }
   EXPECT_EQ(cases, 500);
+}
+
+// What a corpus reader makes of the same tags.
+TEST(EntitiesOf, FindsTheSpansOfTagsThatAreLegalInAnyScheme) {
+  std::mt19937 random(7);
+  for (TagScheme scheme : kTagSchemes) {
+    for (int round = 0; round < 500; ++round) {
+      const auto words = static_cast<int32_t>(1 + random() % 20);
+      const std::vector<std::string> tags = TagsInScheme(RandomSpans(random, words), words, scheme);
+      std::vector<WordTag> word_tags;
+      for (int32_t word = 0; word < words; ++word) word_tags.push_back({word, 1});
+      std::vector<Span> found;
+      for (const WordEntity& entity : EntitiesOf(word_tags, tags)) found.push_back(entity.span);
+      ASSERT_EQ(found, SpansOf(tags, scheme)) << testing::PrintToString(tags);
+    }
+  }
 }
 
 TEST(EntitiesOf, ScoresAnEntityByTheMeanOfItsWords) {
