@@ -21,7 +21,7 @@ class Optimizer {
   // One update by the gradients that the parameters hold, which are taken away afterwards. A parameter without a
   // gradient counts as one whose gradient is zero. A sparse gradient (rows of the word embedding) gives the same
   // result as its dense form; rows that never had one are not touched, since their moments are zero. Returns the
-  // gradients' global norm before clipping (not on CUDA, where it would be waited for: there it returns 0).
+  // gradients' global norm before clipping; MakeFusedOptimizer's returns 0, since on CUDA it would have to wait for it.
   virtual double Step(double learning_rate) = 0;
 };
 
