@@ -1,5 +1,6 @@
 #include "server/jobs/followed_job.h"
 
+#include <chrono>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -11,6 +12,21 @@ namespace fintag::server {
 namespace {
 
 namespace fs = std::filesystem;
+
+// What is in the checkpoint of `folder` becomes a version of `model`.
+absl::StatusOr<ModelVersion> Register(ModelRegistry& models, const JobFolder& folder, const std::string& model,
+                                      const ModelOrigin& origin) {
+  absl::StatusOr<ModelName> name = ParseModelName(model);
+  if (!name.ok()) return name.status();
+  absl::StatusOr<fs::path> incoming = models.MakeIncomingFolder();
+  if (!incoming.ok()) return incoming.status();
+  if (absl::Status linked = folder.LinkCheckpoint(*incoming); !linked.ok()) {
+    std::error_code error;
+    fs::remove_all(*incoming, error);
+    return linked;
+  }
+  return models.Add(name->id, *incoming, origin, "");
+}
 
 }  // namespace
 
@@ -130,15 +146,19 @@ absl::Status FollowedJob::Finish() {
     return Move(JobState::kFailed, StrCat("the event log cannot be read: ", log_status_.message()), "");
   }
   end_.output = folder_.OutputTail();
+  end_.recorded = folder_.RecordedEpoch();
   JobOutcome outcome = JudgeOutcome(job_, history_, end_);
   std::string model_version;
   if (outcome.kept != nullptr) {
-    absl::StatusOr<std::string> registered = Register(*outcome.kept);
-    if (registered.ok()) {
-      model_version = *std::move(registered);
+    if (!registration_.valid()) {
+      if (absl::Status begun = BeginRegistration(*outcome.kept); !begun.ok()) return begun;
+    }
+    if (registration_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return absl::OkStatus();
+    if (const absl::StatusOr<ModelVersion>& version = registration_.get(); version.ok()) {
+      model_version = version->name();
     } else {
       outcome.state = JobState::kFailed;
-      outcome.reason = StrCat("the model could not be stored: ", registered.status().message());
+      outcome.reason = StrCat("the model could not be stored: ", version.status().message());
     }
   }
   if (outcome.state == JobState::kCancelled && job_.state != JobState::kCancelling) {
@@ -149,27 +169,25 @@ absl::Status FollowedJob::Finish() {
   return Move(outcome.state, outcome.reason, model_version);
 }
 
-absl::StatusOr<std::string> FollowedJob::Register(const EpochResult& kept) {
-  absl::StatusOr<ModelName> model = ParseModelName(job_.model);
-  if (!model.ok()) return model.status();
-  absl::StatusOr<fs::path> incoming = surroundings_.models.MakeIncomingFolder();
-  if (!incoming.ok()) return incoming.status();
-  if (absl::Status linked = folder_.LinkCheckpoint(*incoming); !linked.ok()) {
-    std::error_code error;
-    fs::remove_all(*incoming, error);
-    return linked;
-  }
+absl::Status FollowedJob::BeginRegistration(const EpochResult& kept) {
+  // A trainer that was killed between checkpoint and event has written more than its log tells.
+  const EpochResult& epoch = end_.recorded ? *end_.recorded : kept;
   ModelOrigin origin;
   origin.job = "jobs/" + job_.id;
   origin.base = job_.base;
   origin.dataset = job_.dataset;
-  const EpochResult epoch = folder_.RecordedEpoch().value_or(kept);
   origin.scores = epoch.scores;
   origin.unseen = epoch.unseen;
   origin.word_lookup = history_.progress.word_lookup;
-  absl::StatusOr<ModelVersion> version = surroundings_.models.Add(model->id, *incoming, origin, "");
-  if (!version.ok()) return version.status();
-  return version->name();
+  try {
+    registration_ =
+        std::async(std::launch::async, [&models = surroundings_.models, folder = folder_, model = job_.model, origin] {
+          return Register(models, folder, model, origin);
+        });
+  } catch (const std::system_error& error) {
+    return absl::ResourceExhaustedError(StrCat("no thread to register a model: ", error.what()));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status FollowedJob::Move(JobState to, const std::string& reason, const std::string& model_version) {

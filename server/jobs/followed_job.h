@@ -1,13 +1,15 @@
 // One job on its way from the queue to its final state: starts its trainer, follows its log, ends it, registers what it
-// made. Lives in the queue's thread. Every step can be repeated: after an error, or by the next server after a kill,
-// the row, the log and the folder tell how far the job came.
+// made. Lives in the queue's thread, but for the registration, which reads all weights. Every step can be repeated:
+// after an error, or by the next server after a kill, the row, the log and the folder tell how far the job came.
 #pragma once
 
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "core/training/event_log.h"
 #include "server/datasets/dataset_registry.h"
@@ -39,7 +41,8 @@ class FollowedJob {
   void TakeUp();
   // Gives a waiting job its turn. OK also where it was cancelled meanwhile.
   absl::Status StartTrainer();
-  // One look at the process and the log, and what follows from it. Does not wait for the trainer.
+  // One look at the process and the log, and what follows from it. Waits neither for the trainer nor for the
+  // registration.
   absl::Status Advance(absl::Time now);
 
   // The row as it is now: somebody else may have cancelled the job.
@@ -57,7 +60,7 @@ class FollowedJob {
   void EnterRunning();
   void Stop(absl::Time now);
   absl::Status Finish();
-  absl::StatusOr<std::string> Register(const EpochResult& kept);
+  absl::Status BeginRegistration(const EpochResult& kept);
   absl::Status Move(JobState to, const std::string& reason, const std::string& model_version);
   absl::Status Close();
 
@@ -69,7 +72,8 @@ class FollowedJob {
   absl::Status log_status_;  // not OK once the log is damaged
   std::unique_ptr<WorkerProcess> process_;
   TrainerEnd end_;
-  bool launch_ = false;  // VALIDATING, but its trainer was never started
+  std::shared_future<absl::StatusOr<ModelVersion>> registration_;  // once begun; its last owner waits for it
+  bool launch_ = false;                                            // VALIDATING, but its trainer was never started
   absl::Time told_to_stop_ = absl::InfiniteFuture();
   bool killed_ = false;
   bool done_ = false;

@@ -33,6 +33,8 @@ JobOutcome JudgeOutcome(const Job& job, const JobHistory& history, const Trainer
   if (job.state == JobState::kCancelling || (history.finished && history.finished->cancelled)) {
     outcome.state = JobState::kCancelled;
     outcome.kept = history.KeptEpoch(job.options.keep);
+    // Killed after it wrote its first checkpoint, before it could tell.
+    if (outcome.kept == nullptr && end.recorded) outcome.kept = &*end.recorded;
   } else if (history.finished) {
     outcome.state = JobState::kSucceeded;
     outcome.kept = history.KeptEpoch(job.options.keep);

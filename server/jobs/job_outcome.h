@@ -12,15 +12,16 @@ namespace fintag::server {
 
 // What is known of a trainer that runs no more.
 struct TrainerEnd {
-  std::optional<WorkerExit> exit;  // absent: it ended while no server watched
-  std::string output;              // the last lines of what it printed
-  std::string launch_error;        // it could not be started; empty otherwise
+  std::optional<WorkerExit> exit;       // absent: it ended while no server watched
+  std::string output;                   // the last lines of what it printed
+  std::string launch_error;             // it could not be started; empty otherwise
+  std::optional<EpochResult> recorded;  // JobFolder::RecordedEpoch
 };
 
 struct JobOutcome {
   JobState state = JobState::kFailed;  // CANCELLED, SUCCEEDED or FAILED
   std::string reason;                  // of FAILED
-  const EpochResult* kept = nullptr;   // whose checkpoint becomes a model version; points into the history
+  const EpochResult* kept = nullptr;   // whose checkpoint becomes a model version; points into history or end
 };
 
 // `job` is in state VALIDATING, RUNNING or CANCELLING.

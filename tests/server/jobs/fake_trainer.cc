@@ -17,6 +17,7 @@
 #include "core/training/event_log.h"
 #include "core/training/file_io.h"
 #include "core/training/job_spec.h"
+#include "core/training/training_record.h"
 
 namespace fintag::server {
 namespace {
@@ -51,6 +52,11 @@ class Trainer {
         break;
       case FakeTrainer::kHangBeforeEpoch:
         signal(SIGTERM, SIG_IGN);
+        return Progress(1);
+      case FakeTrainer::kHangBeforeEvent:
+        signal(SIGTERM, SIG_IGN);
+        WriteCheckpoint();
+        RecordEpoch(1, 0.8);
         return Progress(1);
       case FakeTrainer::kIgnoreSigterm:
         signal(SIGTERM, SIG_IGN);
@@ -89,11 +95,21 @@ class Trainer {
     if (!log_->Append(event).ok()) _exit(99);
   }
 
+  void WriteCheckpoint() {
+    fs::create_directory(folder_ / "checkpoint");
+    fs::copy(spec_.base, folder_ / "checkpoint", fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  }
+
+  void RecordEpoch(int number, double f1) {
+    TrainingRecord record;
+    record.result.epochs.emplace_back().epoch = number;
+    record.result.epochs.back().scores.micro.f1 = f1;
+    record.result.kept_epoch = number;
+    if (!ReplaceFile(folder_ / "checkpoint" / "fintag.json", TrainingRecordJson(record)).ok()) _exit(99);
+  }
+
   void Epoch(int number, double f1, bool best) {
-    if (best) {
-      fs::create_directory(folder_ / "checkpoint");
-      fs::copy(spec_.base, folder_ / "checkpoint", fs::copy_options::recursive | fs::copy_options::overwrite_existing);
-    }
+    if (best) WriteCheckpoint();
     EpochResult epoch;
     epoch.epoch = number;
     epoch.scores.micro.f1 = f1;

@@ -13,6 +13,7 @@ enum class FakeTrainer : uint64_t {
   kRunUntilTold,     // one epoch, then progress until SIGTERM, which ends it as fintag-train would
   kIgnoreSigterm,    // the same, but deaf
   kHangBeforeEpoch,  // deaf as well, and no epoch was finished
+  kHangBeforeEvent,  // deaf as well; the first checkpoint is written, with a record of it, but no event says so
   kWaitForFile,      // as kSucceed, but between the epochs it waits until the file `go` is in its folder
   kDamageLog,        // writes a bad line with others behind it, then runs on
   kSpoilCheckpoint,  // as kSucceed, but what it writes is no checkpoint

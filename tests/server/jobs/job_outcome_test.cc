@@ -58,6 +58,16 @@ TEST(JobOutcome, ACancelledJobKeepsWhatItsEpochsWrote) {
   EXPECT_EQ(JudgeOutcome(job, HistoryOf({}), killed).reason, "");
 }
 
+TEST(JobOutcome, ACancelledJobWithoutReportedEpochKeepsTheRecordedOne) {
+  TrainerEnd killed;
+  killed.exit = WorkerExit{-1, SIGKILL};
+  killed.recorded.emplace().epoch = 1;
+  const JobHistory history = HistoryOf({});
+  EXPECT_EQ(JudgeOutcome(JobIn(JobState::kCancelling), history, killed).kept, &*killed.recorded);
+  EXPECT_EQ(JudgeOutcome(JobIn(JobState::kRunning), history, killed).state, JobState::kFailed);
+  EXPECT_EQ(JudgeOutcome(JobIn(JobState::kRunning), history, killed).kept, nullptr);
+}
+
 TEST(JobOutcome, ATrainerToldToStopByOthersCountsAsCancelled) {
   JobHistory history = HistoryOf({0.1});
   history.finished = TrainingFinished{1, 1, true};

@@ -19,6 +19,36 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
+// Adds nothing until it is opened; after 20 s it gives in, so that a test that fails still ends.
+class HeldUpRegistry final : public ModelRegistry {
+ public:
+  explicit HeldUpRegistry(std::unique_ptr<ModelRegistry> registry) : registry_(std::move(registry)) {}
+
+  absl::StatusOr<ModelVersion> Add(const std::string& id, const fs::path& incoming, const ModelOrigin& origin,
+                                   const std::string& request_id) override {
+    waits = true;
+    for (int i = 0; i < 4000 && !open; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    return registry_->Add(id, incoming, origin, request_id);
+  }
+
+  absl::StatusOr<fs::path> MakeIncomingFolder() override { return registry_->MakeIncomingFolder(); }
+  absl::StatusOr<Model> Get(const std::string& id) override { return registry_->Get(id); }
+  absl::StatusOr<ModelVersion> Resolve(const std::string& name, bool tagger) override {
+    return registry_->Resolve(name, tagger);
+  }
+  absl::StatusOr<std::vector<Model>> List(const PageRequest& page, std::string& next_page_token) override {
+    return registry_->List(page, next_page_token);
+  }
+  absl::Status Delete(const std::string& name) override { return registry_->Delete(name); }
+  fs::path Folder(const ModelVersion& version) const override { return registry_->Folder(version); }
+
+  std::atomic<bool> waits = false;
+  std::atomic<bool> open = false;
+
+ private:
+  const std::unique_ptr<ModelRegistry> registry_;
+};
+
 class JobQueueTest : public QueueFixture {
  protected:
   JobQueueTest() { StartQueue(); }
@@ -163,6 +193,36 @@ TEST_F(JobQueueTest, ADeafTrainerIsKilledAndItsEpochsKept) {
   EXPECT_EQ(final_state.state, "CANCELLED");
   EXPECT_EQ(final_state.model_version, "");
   EXPECT_EQ(final_state.reason, "");
+}
+
+TEST_F(JobQueueTest, AnEpochWhoseEventWasNeverWrittenIsKept) {
+  const std::string id = Create(FakeTrainer::kHangBeforeEvent);
+  WaitFor([&] { return fs::exists(Folder(id) / "checkpoint" / "fintag.json"); });
+  ASSERT_TRUE(queue_->Cancel(id).ok());
+  const StateChanged final_state = FinalState(id);
+  EXPECT_EQ(final_state.state, "CANCELLED");
+  EXPECT_EQ(final_state.model_version, "models/made/versions/1");
+  EXPECT_EQ(models_->Resolve("models/made", true)->scores->micro.f1, 0.8);
+}
+
+TEST_F(JobQueueTest, ASlowRegistrationHoldsUpNoOtherJob) {
+  queue_.reset();
+  auto held_up = std::make_unique<HeldUpRegistry>(std::move(models_));
+  HeldUpRegistry& registry = *held_up;
+  models_ = std::move(held_up);
+  options_.max_running_jobs = 2;
+  StartQueue();
+  const std::string slow = Create(FakeTrainer::kSucceed);
+  const std::string deaf = Create(FakeTrainer::kHangBeforeEpoch);
+  WaitFor([&] { return registry.waits.load(); });
+  WaitForState(deaf, JobState::kRunning);
+  ASSERT_TRUE(queue_->Cancel(deaf).ok());
+  EXPECT_EQ(FinalState(deaf).state, "CANCELLED");
+  EXPECT_EQ(store_->Get(slow)->state, JobState::kRunning);
+  ASSERT_TRUE(queue_->Cancel(slow).ok());  // too late to change what it made, early enough for its state
+  registry.open = true;
+  EXPECT_EQ(FinalState(slow).state, "CANCELLED");
+  EXPECT_EQ(store_->Get(slow)->model_version, "models/made/versions/1");
 }
 
 TEST_F(JobQueueTest, ATrainerKilledByOthersFailsItsJob) {
