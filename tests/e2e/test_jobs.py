@@ -195,3 +195,16 @@ def test_a_dataset_without_validation_part_is_split(start_server):
     job = server.submit(dataset="whole", epochs=1, validation_fraction=0.2)
     started = [e.training_started for e in server.watch(job.name) if e.WhichOneof("event") == "training_started"][0]
     assert started.train_sentences == 40 and started.validation_sentences == 10
+
+
+def test_a_dataset_with_documents_is_split_between_them(start_server):
+    server = start_server()
+    server.import_model("base", BASE)
+    blocks = sentences(CORPUS / "train.conll", 50).decode().strip().split("\n\n")
+    documents = [blocks[i:i + 5] for i in range(0, 50, 5)]
+    corpus = "\n\n".join("-DOCSTART-\tO\n\n" + "\n\n".join(document) for document in documents) + "\n"
+    server.upload("whole", corpus.encode())
+    job = server.submit(dataset="whole", epochs=1, validation_fraction=0.14)
+    started = [e.training_started for e in server.watch(job.name) if e.WhichOneof("event") == "training_started"][0]
+    # By sentences it would be 7: one document, whole.
+    assert started.train_sentences == 45 and started.validation_sentences == 5

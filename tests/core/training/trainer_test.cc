@@ -218,6 +218,31 @@ TEST_F(TrainingTest, LongSentencesTrainAndScoreEveryWord) {
   EXPECT_THAT(observer_.start.notes, Contains(HasSubstr("24 positions")));
 }
 
+// As long as the longest sentence of FIN, with the positions of BERT.
+TEST_F(TrainingTest, EveryWordOfASentenceLongerThanBertIsScored) {
+  WriteTinyCheckpoint(folder_.path() / "512", {.max_positions = 512, .classifier = false});
+  input_.base = folder_.path() / "512";
+  Sentence long_one;
+  for (const Sentence& sentence : LearnableCorpus(200, 5).sentences) {
+    long_one.words.insert(long_one.words.end(), sentence.words.begin(), sentence.words.end());
+    long_one.tags.insert(long_one.tags.end(), sentence.tags.begin(), sentence.tags.end());
+  }
+  long_one.words.resize(640);
+  long_one.tags.resize(640);
+  long_one.words.emplace_back("boston");
+  long_one.tags.emplace_back("B-LOC");
+  const auto entities =
+      std::count_if(long_one.tags.begin(), long_one.tags.end(), [](const std::string& tag) { return tag[0] == 'B'; });
+  input_.validation.sentences = {long_one};
+  options_.epochs = 40;
+  options_.dropout = 0;
+  const absl::StatusOr<TrainingResult> result = Run();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->epochs[0].scores.words, 641);
+  EXPECT_EQ(result->epochs[0].scores.micro.support, entities);
+  EXPECT_GT(result->epochs.back().scores.accuracy, 0.95);
+}
+
 TEST_F(TrainingTest, StopKeepsTheLastEpoch) {
   options_.epochs = 50;
   observer_ = RecordingObserver();
@@ -259,6 +284,16 @@ TEST_F(TrainingTest, SplitsOffAValidationPart) {
   EXPECT_EQ(observer_.start.train_sentences, 45);
   EXPECT_EQ(observer_.start.validation_sentences, 15);
   EXPECT_THAT(observer_.start.notes, Contains(HasSubstr("split off")));
+}
+
+TEST_F(TrainingTest, SplitsNoDocument) {
+  input_.validation = Corpus();
+  input_.train.documents = 12;
+  for (size_t i = 0; i < 60; ++i) input_.train.sentences[i].document = static_cast<int32_t>(i / 5);
+  options_.validation_fraction = 0.12;  // 7 sentences
+  ASSERT_TRUE(Run().ok());
+  EXPECT_EQ(observer_.start.train_sentences, 55);
+  EXPECT_EQ(observer_.start.validation_sentences, 5);
 }
 
 TEST_F(TrainingTest, LabelOfTheValidationPartAloneIsANote) {
