@@ -147,7 +147,8 @@ INSTANTIATE_TEST_SUITE_P(Decoding, DecodeTagsOf, testing::ValuesIn(kModels),
                          [](const auto& info) { return std::string(TagSchemeName(info.param.scheme)); });
 
 TEST_P(DecodeTagsOf, TheirSchemeConstrainedIsTheBestOfAllLegalSequences) {
-  const auto& [scheme, tags] = GetParam();
+  const TagScheme scheme = GetParam().scheme;
+  const std::vector<std::string>& tags = GetParam().tags;
   std::mt19937 random(4);
   int changed = 0;
   for (int round = 0; round < 60; ++round) {
@@ -173,7 +174,8 @@ TEST_P(DecodeTagsOf, TheirSchemeConstrainedIsTheBestOfAllLegalSequences) {
 }
 
 TEST_P(DecodeTagsOf, TheirSchemeConstrainedIsLegalOverLongSentences) {
-  const auto& [scheme, tags] = GetParam();
+  const TagScheme scheme = GetParam().scheme;
+  const std::vector<std::string>& tags = GetParam().tags;
   std::mt19937 random(5);
   const std::vector<float> logits = RandomLogits(random, 3000 * tags.size(), 3);
   EXPECT_TRUE(IsLegal(TagsOf(DecodeTags(logits, tags, Decoding::kConstrained)), tags, scheme));
