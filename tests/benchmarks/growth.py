@@ -1,14 +1,18 @@
-"""Cost as the work grows: clients, text length, watchers of one job, models in memory, threads.
+"""Cost as the work grows: clients, text length, jobs in the store, watchers of one job, models in memory, threads.
 
 Writes OUTPUT/growth.json after each part and draws growth.svg from it; --draw alone draws again. Started by growth.sh.
 """
 
 import argparse
+import concurrent.futures
 import contextlib
 import json
 import os
 import pathlib
+import random
 import re
+import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -16,13 +20,15 @@ import time
 
 import measure
 from corpus import sentences, write_texts
-from servers import MODEL, fintagd, memory
+from servers import MODEL, data_folder, fintagd, memory, metric, started
 from serving import FIRST_ANSWER, bench
 from setting import Setting
 
 CLIENTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 WORDS = (10, 100, 1_000, 10_000, 100_000)
 WATCHERS = (0, 100, 1_000)
+JOBS = (1_000, 10_000, 100_000)
+CALLS = 500  # of each method
 MODELS = 20
 FINTAG = ("--protocol", "fintag")
 
@@ -43,6 +49,21 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def overloaded(setting, address, rate):
+    """What the server answers a second of so many requests, once its queue has filled up. By its own count: of the
+    requests that are due in a short time, those that wait in a full queue are answered after it."""
+    fill = 5
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        load = pool.submit(bench, setting, address, FINTAG, "--rate", rate, "--warm-up", 0, "--duration",
+                           fill + setting.seconds + 1)
+        time.sleep(fill)
+        before, begin = metric(setting, "fintag_sentences_total"), time.monotonic()
+        time.sleep(setting.seconds)
+        answered = (metric(setting, "fintag_sentences_total") - before) / (time.monotonic() - begin)
+        said = load.result()
+    return {"requests_per_second": answered, "p99_ms": said["latency_ms"]["p99"], "errors": said["errors"]}
+
+
 def clients(setting, checkpoint):
     """Closed loops of more and more clients, then more requests than it can do."""
     write_texts(setting.train, setting.work / "texts.txt")
@@ -57,9 +78,7 @@ def clients(setting, checkpoint):
                          "errors": said["errors"]})
         best = max(row["requests_per_second"] for row in rows)
         for load in (0.5, 0.8, 1, 1.5, 2, 3):
-            said = bench(setting, address, FINTAG, "--rate", round(load * best), *times)
-            overload.append({"load": load, "requests_per_second": said["requests_per_second"],
-                             "p99_ms": said["latency_ms"]["p99"], "errors": said["errors"]})
+            overload.append({"load": load, **overloaded(setting, address, round(load * best))})
     return {"clients": rows, "overload": overload}
 
 
@@ -81,6 +100,83 @@ def text(setting, checkpoint):
 def upload(setting, address):
     measure.run([setting.bin / "fintag", "--server", address, "datasets", "upload", "growth", "--train", setting.train,
                  "--validation", setting.validation], measure.environment(setting.threads), setting.log("fintag"))
+
+
+def fill(data, job, count):
+    """Copies of an ended job, rows and folders, until there are `count`. No server may run: the store is its own."""
+    with contextlib.closing(sqlite3.connect(data / "fintag.db")) as store, store:
+        columns = [row[1] for row in store.execute("PRAGMA table_info(jobs)")
+                   if row[1] not in ("position", "id", "request_id")]
+        there = store.execute("SELECT count(*) FROM jobs WHERE id LIKE 'copy-%'").fetchone()[0]
+        for number in range(there, count):
+            name = f"copy-{number}"
+            store.execute(f"INSERT INTO jobs (id, request_id, {', '.join(columns)}) "
+                          f"SELECT ?, '', {', '.join(columns)} FROM jobs WHERE id = ?", (name, job))
+            # Links, since nobody writes them again; a file takes some ten thousand.
+            first = number == there or number % 10_000 == 0
+            if first:
+                source, put = data / "jobs" / job, shutil.copy
+            (data / "jobs" / name).mkdir()
+            for file in source.iterdir():
+                if file.is_file():
+                    put(file, data / "jobs" / name / file.name)
+            if first:
+                source, put = data / "jobs" / name, os.link
+
+
+def calls(call):
+    """Milliseconds of the median and of the 99th in a hundred of calls, one after the other."""
+    times = []
+    for number in range(CALLS):
+        begin = time.monotonic()
+        call(number)
+        times.append(1000 * (time.monotonic() - begin))
+    times.sort()
+    return times[CALLS // 2], times[CALLS * 99 // 100]
+
+
+def jobs(setting, checkpoint):
+    """More and more jobs in the store, and calls one after the other while one of the two or more cores trains."""
+    import grpc
+    from fintag.v1 import training_pb2, training_pb2_grpc
+    rows = []
+
+    def serve(address):
+        return training_pb2_grpc.TrainingServiceStub(grpc.insecure_channel(address))
+
+    spec = training_pb2.JobSpec(dataset="datasets/growth", base=f"models/{MODEL}", model="models/growth")
+    spec.options.epochs = 1
+    spec.options.threads = 1
+    with fintagd(setting, checkpoint, []) as (_, address, _):
+        upload(setting, address)
+        job = serve(address).CreateJob(training_pb2.CreateJobRequest(spec=spec))
+        for _ in serve(address).WatchJob(training_pb2.WatchJobRequest(name=job.name)):
+            pass
+    spec.options.epochs = 1000
+    for count in JOBS:
+        fill(data_folder(setting), job.name.split("/")[1], count)
+        with started(setting, []) as (process, address, age):
+            ready = age()
+            service = serve(address)
+            running = service.CreateJob(training_pb2.CreateJobRequest(spec=spec))
+            while service.GetJob(training_pb2.GetJobRequest(name=running.name)).progress.step == 0:
+                time.sleep(0.1)
+            made = []
+            chosen = random.Random(1)
+            methods = {
+                "ListJobs": lambda _: service.ListJobs(training_pb2.ListJobsRequest(page_size=50)),
+                "GetJob": lambda _: service.GetJob(training_pb2.GetJobRequest(
+                    name=f"jobs/copy-{chosen.randrange(count)}")),
+                "CreateJob": lambda number: made.append(service.CreateJob(training_pb2.CreateJobRequest(
+                    spec=spec, request_id=f"{count}-{number}")).name),
+            }
+            for method, call in methods.items():
+                p50, p99 = calls(call)
+                rows.append({"jobs": count, "method": method, "p50_ms": p50, "p99_ms": p99, "ready_seconds": ready,
+                             "resident_mb": memory(process.pid, "RssAnon")})
+            for name in [running.name, *made]:
+                service.CancelJob(training_pb2.CancelJobRequest(name=name))
+    return rows
 
 
 def watchers(setting, checkpoint):
@@ -152,7 +248,7 @@ def threads(setting, checkpoint):
     return rows
 
 
-PARTS = {"clients": clients, "text": text, "watchers": watchers, "models": models, "threads": threads}
+PARTS = {"clients": clients, "text": text, "jobs": jobs, "watchers": watchers, "models": models, "threads": threads}
 
 
 def draw(found, file):
@@ -161,7 +257,7 @@ def draw(found, file):
     import matplotlib.pyplot as plt
     plt.rcParams.update({"svg.hashsalt": "fintag", "font.size": 9, "axes.spines.top": False, "axes.grid": True,
                          "axes.spines.right": False, "grid.alpha": 0.3, "lines.markersize": 4})
-    figure, axes = plt.subplots(3, 2, figsize=(9, 9.5))
+    figure, axes = plt.subplots(4, 2, figsize=(9, 12.5))
 
     def lines(place, title, rows, x, y, *, log_x=True, log_y=False, label, by=None, name=str):
         """One line, or one for each value of `by`, which `name` puts into words."""
@@ -189,15 +285,19 @@ def draw(found, file):
     if "text" in found:
         rows = [{**row, "us": 1000 * row["ms"] / row["words"]} for row in found["text"]]
         lines(2, "One text", rows, "words", "us", log_y=True, label=("words", "microseconds a word"))
+    if "jobs" in found:
+        lines(3, "Jobs in the store", found["jobs"], "jobs", "p99_ms", by="method",
+              label=("jobs", "99th percentile, ms"))
     if "watchers" in found:
-        lines(3, "Watchers of one job", found["watchers"], "watchers", "server_cpu_share", log_x=False,
+        lines(4, "Watchers of one job", found["watchers"], "watchers", "server_cpu_share", log_x=False,
               label=("watchers", "processors that the server uses"))
     if "models" in found:
-        lines(4, "Models in use", found["models"], "models", "resident_mb", log_x=False, by="limit",
+        lines(5, "Models in use", found["models"], "models", "resident_mb", log_x=False, by="limit",
               name="--model-memory {}".format, label=("models tagged with", "memory of the server, MB"))
     if "threads" in found:
-        lines(5, "Forward passes", found["threads"], "batch_tokens", "tokens_per_second", by="threads",
+        lines(6, "Forward passes", found["threads"], "batch_tokens", "tokens_per_second", by="threads",
               name="{} threads".format, label=("tokens a batch", "tokens/s"))
+    axes.flat[7].set_axis_off()
     figure.tight_layout()
     figure.savefig(file, metadata={"Date": None})
 

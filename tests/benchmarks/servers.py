@@ -54,32 +54,45 @@ def memory(pid, field):
 
 
 @contextlib.contextmanager
+def started(setting, options):
+    """fintagd on the data folder as it is. Yields the process, HOST:PORT, and a function that says how long ago it was
+    started."""
+    log = setting.log("fintagd")
+    log.unlink(missing_ok=True)
+    begin = time.monotonic()
+    process = measure.start([setting.bin / "fintagd", "--data-dir", data_folder(setting), "--listen", "localhost:0",
+                             "--metrics-listen", "localhost:0", "--threads", setting.threads, *options],
+                            measure.environment(setting.threads), log)
+    try:
+        wait_for(lambda: LISTENING.search(log.read_text()), process, log)
+        grpc, http = LISTENING.search(log.read_text()).groups()
+        wait_for(lambda: answers(f"http://localhost:{http}/readyz"), process, log)
+        yield process, f"localhost:{grpc}", lambda: time.monotonic() - begin
+    finally:
+        measure.end(process)
+
+
+def data_folder(setting):
+    return setting.work / "fintagd-data"
+
+
+def metric(setting, name):
+    """The sum of a metric's series, of the server that runs."""
+    http = LISTENING.search(setting.log("fintagd").read_text()).group(2)
+    with urllib.request.urlopen(f"http://localhost:{http}/metrics", timeout=30) as answer:
+        lines = answer.read().decode().splitlines()
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith((name + "{", name + " ")))
+
+
+@contextlib.contextmanager
 def fintagd(setting, checkpoint, options):
-    """With the model in its data folder from the start. Yields the process, HOST:PORT, and a function that says how
-    long ago it was started."""
-    data, log = setting.work / "fintagd-data", setting.log("fintagd")
-    shutil.rmtree(data, ignore_errors=True)
-    data.mkdir(parents=True)
-
-    @contextlib.contextmanager
-    def started():
-        log.unlink(missing_ok=True)
-        begin = time.monotonic()
-        process = measure.start([setting.bin / "fintagd", "--data-dir", data, "--listen", "localhost:0",
-                                 "--metrics-listen", "localhost:0", "--threads", setting.threads, *options],
-                                measure.environment(setting.threads), log)
-        try:
-            wait_for(lambda: LISTENING.search(log.read_text()), process, log)
-            grpc, http = LISTENING.search(log.read_text()).groups()
-            wait_for(lambda: answers(f"http://localhost:{http}/readyz"), process, log)
-            yield process, f"localhost:{grpc}", lambda: time.monotonic() - begin
-        finally:
-            measure.end(process)
-
-    with started() as (_, address, _):
+    """As `started`, with nothing but the model in its data folder, from the start."""
+    shutil.rmtree(data_folder(setting), ignore_errors=True)
+    data_folder(setting).mkdir(parents=True)
+    with started(setting, options) as (_, address, _):
         measure.run([setting.bin / "fintag", "--server", address, "models", "import", MODEL, "--from", checkpoint],
                     measure.environment(setting.threads), setting.log("fintag"))
-    with started() as server:
+    with started(setting, options) as server:
         yield server
 
 

@@ -1,0 +1,119 @@
+// A GPU beside the CPU: the same logits, and the same losses step by step. Skipped where LibTorch finds no GPU.
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <memory>
+#include <vector>
+
+#include "core/model/device.h"
+#include "core/model/token_classifier.h"
+#include "core/training/optimizer.h"
+#include "tests/core/model/random_tensors.h"
+
+namespace fintag {
+namespace {
+
+class GpuTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    const absl::StatusOr<at::Device> device = SelectDevice("cuda");
+    if (!device.ok()) GTEST_SKIP() << device.status().message();
+    device_ = *device;
+    at::manual_seed(3);
+    checkpoint_ = RandomCheckpoint(Config());
+  }
+
+  static BertConfig Config() {
+    BertConfig config = TinyConfig();
+    config.vocabulary_size = 300;
+    config.hidden_size = 128;
+    config.heads = 4;
+    config.intermediate_size = 256;
+    config.max_positions = 200;
+    return config;
+  }
+
+  std::unique_ptr<TokenClassifier> Model(const at::Device& device) const {
+    absl::StatusOr<std::unique_ptr<TokenClassifier>> model = TokenClassifier::Create(checkpoint_, {}, 0, device);
+    EXPECT_TRUE(model.ok()) << model.status();
+    return *std::move(model);
+  }
+
+  // As a training step: the mean loss before it.
+  static double Step(TokenClassifier& model, Optimizer& optimizer, const PackedBatch& batch, uint64_t dropout_seed) {
+    std::vector<int64_t> rows;
+    std::vector<int64_t> tags;
+    for (int64_t row = 0; row < batch.tokens(); row += 2) {
+      rows.push_back(row);
+      tags.push_back(batch.token_ids[row] % 3);
+    }
+    const at::Tensor logits = model.TrainingLogits(batch, rows, dropout_seed);
+    const at::Tensor loss = at::cross_entropy_loss(logits, at::tensor(tags, at::kLong).to(logits.device()));
+    loss.backward();
+    optimizer.Step(1e-3);
+    return loss.item<double>();
+  }
+
+  at::Device device_ = at::kCPU;
+  Checkpoint checkpoint_;
+};
+
+constexpr double kTolerance = 1e-3;  // relative, as sums are made in another order
+
+TEST_F(GpuTest, GivesTheLogitsOfTheCpu) {
+  const PackedBatch batch = RandomBatch({1, 17, 200, 3, 64}, 300);
+  const at::Tensor expected = Model(at::kCPU)->Logits(batch).value();
+  const std::unique_ptr<TokenClassifier> model = Model(device_);
+  const at::Tensor logits = model->Logits(batch).value();
+  EXPECT_TRUE(at::allclose(logits, expected, kTolerance, kTolerance)) << LargestDifference(logits, expected);
+  ASSERT_TRUE(model->Convert(Precision::kBFloat16).ok());
+  const at::Tensor rounded = model->Logits(batch).value();
+  EXPECT_LT((rounded - expected).abs().mean().item<double>(), 0.03 * expected.abs().mean().item<double>());
+}
+
+TEST_F(GpuTest, PackingChangesNoLogit) {
+  const std::vector<int64_t> lengths = {1, 17, 200, 3, 64};
+  const PackedBatch batch = RandomBatch(lengths, 300);
+  const std::unique_ptr<TokenClassifier> model = Model(device_);
+  const at::Tensor together = model->Logits(batch).value();
+  for (size_t s = 0; s < lengths.size(); ++s) {
+    const auto begin = batch.token_ids.begin() + batch.offsets[s];
+    PackedBatch alone;
+    alone.Add(std::vector<int32_t>(begin, begin + lengths[s]));
+    const at::Tensor part = together.narrow(0, batch.offsets[s], lengths[s]);
+    EXPECT_LT(LargestDifference(model->Logits(alone).value(), part), kTolerance) << s;
+  }
+}
+
+// Dropout drops the same elements on every device, so that the losses can be compared.
+TEST_F(GpuTest, TrainsAsTheCpuDoes) {
+  TrainingOptions options;
+  options.max_gradient_norm = 1;
+  options.weight_decay = 0.01;
+  const std::unique_ptr<TokenClassifier> models[2] = {Model(at::kCPU), Model(device_)};
+  std::unique_ptr<Optimizer> optimizers[2];
+  for (int i = 0; i < 2; ++i) {
+    models[i]->set_dropout(0.1);
+    optimizers[i] = MakeOptimizer(models[i]->parameters(), options);
+  }
+  for (uint64_t step = 0; step < 20; ++step) {
+    const PackedBatch batch = RandomBatch({5, 60, 33, 12}, 300);
+    const double expected = Step(*models[0], *optimizers[0], batch, step);
+    ASSERT_NEAR(Step(*models[1], *optimizers[1], batch, step), expected, kTolerance * expected) << step;
+  }
+}
+
+TEST_F(GpuTest, LearnsInMixedPrecision) {
+  const std::unique_ptr<TokenClassifier> model = Model(device_);
+  ASSERT_TRUE(model->TrainInMixedPrecision().ok());
+  const std::unique_ptr<Optimizer> optimizer = MakeOptimizer(model->parameters(), TrainingOptions());
+  const PackedBatch batch = RandomBatch({5, 60, 33, 12}, 300);
+  const double first = Step(*model, *optimizer, batch, 0);
+  double last = first;
+  for (uint64_t step = 1; step < 50; ++step) last = Step(*model, *optimizer, batch, step);
+  EXPECT_LT(last, 0.7 * first);
+}
+
+}  // namespace
+}  // namespace fintag
