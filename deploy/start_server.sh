@@ -1,9 +1,14 @@
 # Sourced by the scripts that run the product in front of a user, from the project's root.
 
-# start_server DATA LOG: starts the built fintagd on free ports and waits until it listens. Sets `server` (its process),
+# start_server DATA LOG: starts the built fintagd on a new DATA and free ports and waits until it listens. Sets `server` (its process),
 # FINTAG_SERVER and `metrics` (HOST:PORT); it ends with the script.
 start_server() {
   local data=$1 log=$2
+  # The user may have started a server of their own on what the last run left.
+  if [ -e "$data/fintagd.lock" ] && ! flock -n "$data/fintagd.lock" true; then
+    echo "a fintagd uses $data, which would be deleted and made anew: stop that server first" >&2
+    exit 1
+  fi
   rm -rf "$data"
   mkdir -p "$data"
   build/release/bin/fintagd --data-dir "$data" --listen localhost:0 --metrics-listen localhost:0 2> "$log" &
