@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
-"""Draws random sentences of CoNLL files into a test part with about the given number of entities."""
+"""Draws random sentences of CoNLL files into a test part with about the given number of entities.
+
+Tags may be in any scheme that core/text/CORPUS.md has; JSON lines are not read.
+"""
 import argparse
 import random
+import re
+import sys
 
 
 def sentences_of(path):
     """Yields each sentence as its lines; document marks are left out."""
     lines = []
-    with open(path, encoding="utf-8") as file:
+    with open(path, encoding="utf-8-sig") as file:
         for line in [*file, ""]:
             if line.split():
                 if not line.startswith("-DOCSTART-"):
@@ -18,14 +23,26 @@ def sentences_of(path):
 
 
 def entities_in(lines):
-    """Counts entities in IO, IOB1 or IOB2 tags."""
+    """Counts entities in any scheme: one begins at B, S or U, behind O, E, L, S or U, and where the label changes."""
     count, previous = 0, "O"
     for line in lines:
         tag = line.split()[-1]
-        if tag != "O" and (tag[0] == "B" or previous == "O" or previous[2:] != tag[2:]):
+        if tag != "O" and (tag[0] in "BSU" or previous == "O" or previous[0] in "ELSU" or previous[2:] != tag[2:]):
             count += 1
         previous = tag
     return count
+
+
+def check(path, sentences):
+    """Ends the program where a file is no CoNLL."""
+    tag = re.compile(r"O|[BIELSU]-.+")
+    for lines in sentences:
+        for line in lines:
+            columns = line.split()
+            if len(columns) < 2 or not tag.fullmatch(columns[-1]):
+                sys.exit(f"{path}: must be CoNLL, a word and its tag a line, but has the line: {line[:60]}")
+    if not sentences:
+        sys.exit(f"{path}: has no sentences")
 
 
 def main():
@@ -37,7 +54,11 @@ def main():
     parser.add_argument("--test", required=True)
     options = parser.parse_args()
 
-    sentences = [lines for path in options.files for lines in sentences_of(path)]
+    sentences = []
+    for path in options.files:
+        found = list(sentences_of(path))
+        check(path, found)
+        sentences += found
     random.Random(options.seed).shuffle(sentences)
     found = size = 0
     while found < options.entities and size < len(sentences) - 1:
