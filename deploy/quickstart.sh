@@ -2,6 +2,7 @@
 # The whole loop in front of you: installs what is missing, builds, then starts the server, imports a base encoder,
 # uploads a corpus, fine-tunes, tags three sentences and shows what Prometheus would scrape.
 set -euo pipefail
+caller=$PWD
 cd "$(dirname "$0")/.."
 . deploy/start_server.sh
 
@@ -19,7 +20,10 @@ USAGE
 base= train= validation= epochs=5 learning_rate=2e-4
 while [ $# -gt 0 ]; do
   case $1 in
-    --base | --train | --validation | --epochs | --learning-rate)
+    --base | --train | --validation)
+      [ -n "${2:-}" ] || { echo "$1 needs a value" >&2; exit 2; }
+      printf -v "${1#--}" %s "$(cd "$caller" && realpath -m "$2")"; shift 2 ;;
+    --epochs | --learning-rate)
       [ $# -ge 2 ] || { echo "$1 needs a value" >&2; exit 2; }
       name=${1#--}; printf -v "${name//-/_}" %s "$2"; shift 2 ;;
     -h | --help) usage; exit 0 ;;

@@ -2,6 +2,7 @@
 # Repeats the reference run: sec-bert-base fine-tuned on FIN with Adam, learning rate 2e-5, batch 8, 5 epochs, and
 # prints what was published beside what came out.
 set -euo pipefail
+caller=$PWD
 cd "$(dirname "$0")/.."
 . deploy/start_server.sh
 . deploy/fin.sh
@@ -24,7 +25,10 @@ USAGE
 base= train= validation= split=documents seed=42 learning_rate=2e-5 epochs=5
 while [ $# -gt 0 ]; do
   case $1 in
-    --base | --train | --validation | --split | --seed | --learning-rate | --epochs)
+    --base | --train | --validation)
+      [ -n "${2:-}" ] || { echo "$1 needs a value" >&2; exit 2; }
+      printf -v "${1#--}" %s "$(cd "$caller" && realpath -m "$2")"; shift 2 ;;
+    --split | --seed | --learning-rate | --epochs)
       [ $# -ge 2 ] || { echo "$1 needs a value" >&2; exit 2; }
       name=${1#--}; printf -v "${name//-/_}" %s "$2"; shift 2 ;;
     -h | --help) usage; exit 0 ;;
