@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Formatting of every source, buf lint of the contract, clang-tidy of the C++ files changed since BASE.
+# Formatting of every source, buf lint of the contract, clang-tidy of the C++ files changed since BASE; where a header
+# changed, of a source that includes it.
 #   tests/lint.sh [BASE]    BASE defaults to the commit before HEAD; "all" checks every file
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,6 +20,13 @@ if [ "$base" = all ] || ! git rev-parse -q --verify "$base^{commit}" >/dev/null;
   files=$(git ls-files '*.cc' ':!tests/sanitizers')
 else
   files=$(git diff --name-only --diff-filter=d "$base" -- '*.cc' ':!tests/sanitizers')
+  # clang-tidy sees a header through the source of its name, or else the first that includes it.
+  for header in $(git diff --name-only --diff-filter=d "$base" -- '*.h' '*.inl' ':!tests/sanitizers'); do
+    source=${header%.*}.cc
+    [ -e "$source" ] || source=$({ git grep -lF "#include \"$header\"" -- '*.cc' || true; } | sed -n 1p)
+    files+=$'\n'$source
+  done
+  files=$(sort -u <<< "$files" | sed '/^$/d')
 fi
 [ -n "$files" ] || exit 0
 echo "clang-tidy: $(echo "$files" | wc -l) files"
