@@ -84,7 +84,7 @@ class Machine {
       if (!opcode) return Error("ends without STOP");
       if (*opcode == kStop) break;
       if (const absl::Status status = Execute(*opcode); !status.ok()) return status;
-      if (pickle_->values.size() > kMostValues || stack_.size() > kMostValues) {
+      if (pickle_->values.size() > kMostValues || stack_.size() > kMostValues || memo_.size() > kMostValues) {
         return Error(StrCat("more than ", kMostValues, " values"));
       }
     }

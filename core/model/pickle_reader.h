@@ -71,7 +71,8 @@ struct Pickle {
 };
 
 // Reads the pickle at the start of `bytes`. INVALID_ARGUMENT with the byte position for an opcode or a global that is
-// not on the list, a stack that runs out, an end without STOP, or more than 200,000 values.
+// not on the list, a stack that runs out, an end without STOP, or more than 200,000 values,
+// stack items or memo entries.
 absl::StatusOr<std::unique_ptr<Pickle>> ReadPickle(absl::Span<const uint8_t> bytes);
 
 }  // namespace fintag

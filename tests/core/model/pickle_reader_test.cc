@@ -129,6 +129,13 @@ TEST(PickleReader, BoundsItsMemory) {
       "q\x01"s;
   for (int i = 0; i < 1'000'000; ++i) recall += "h\x01";
   EXPECT_THAT(Error(recall + "."), HasSubstr("values"));
+  EXPECT_THAT(Error("N" + std::string(1'000'000, '\x94') + "."), HasSubstr("values"));
+  std::string store = "N";
+  for (int i = 0; i < 300'000; ++i) {
+    store += 'r';
+    for (int shift = 0; shift < 32; shift += 8) store += static_cast<char>(i >> shift & 0xff);
+  }
+  EXPECT_THAT(Error(store + "."), HasSubstr("values"));
 }
 
 TEST(PickleReader, SurvivesRandomPrograms) {
