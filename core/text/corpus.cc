@@ -21,6 +21,13 @@ bool IsJsonList(std::string_view start) {
   return !start.empty() && start.front() == '[' && SkipSpace(start.substr(1)).substr(0, 1) == "{";
 }
 
+// `{` may also be the first word of columns.
+bool IsJsonObject(std::string_view start) {
+  if (start.empty() || start.front() != '{') return false;
+  const std::string_view next = SkipSpace(start.substr(1));
+  return next.empty() || next.front() == '"' || next.front() == '}';
+}
+
 void AppendJsonString(std::string_view value, std::string& out) {
   static constexpr char kHex[] = "0123456789abcdef";
   out += '"';
@@ -59,7 +66,7 @@ absl::StatusOr<Corpus> ReadCorpus(std::string_view bytes, std::string_view file_
     builder.AddError(1, "the file is UTF-16; save it as UTF-8");
   } else if (IsJsonList(start)) {
     builder.AddError(1, "the file is one JSON list; write each object on a line of its own, without the list");
-  } else if (!start.empty() && start.front() == '{') {
+  } else if (IsJsonObject(start)) {
     ReadJsonLines(bytes, builder);
   } else {
     ReadConll(bytes, builder);

@@ -73,6 +73,27 @@ TEST(ReadCorpus, ReadsTheSameWithAnyLineEndMarkAndSeparator) {
   ExpectSame(Read("\n\n" + text + "\n\n"), corpus);
 }
 
+TEST(ReadCorpus, ReadsJsonLinesWithAnyLineEndAndMark) {
+  const Corpus corpus = Read(kConll);
+  const std::string text = WriteJsonLines(corpus);
+  const std::string windows = absl::StrReplaceAll(text, {{"\n", "\r\n"}});
+  for (const std::string& bytes : {windows, "\xEF\xBB\xBF" + text, "\xEF\xBB\xBF" + windows,
+                                   "\xEF\xBB\xBF\r\n" + windows + "\r\n", absl::StrReplaceAll(text, {{"{", "{ \t"}})}) {
+    const Corpus read = Read(bytes);
+    EXPECT_EQ(read.sentences.size(), corpus.sentences.size());
+    for (size_t i = 0; i < read.sentences.size(); ++i) {
+      EXPECT_EQ(read.sentences[i].words, corpus.sentences[i].words);
+      EXPECT_EQ(read.sentences[i].tags, corpus.sentences[i].tags);
+    }
+  }
+}
+
+TEST(ReadCorpus, ReadsColumnsWhoseFirstWordIsABrace) {
+  EXPECT_THAT(Read("{ O\nParis B-LOC\n} O\n").sentences[0].words, ElementsAre("{", "Paris", "}"));
+  EXPECT_THAT(Read("\n{\tO\n").sentences[0].words, ElementsAre("{"));
+  EXPECT_THAT(Read("{a O\n").sentences[0].words, ElementsAre("{a"));
+}
+
 TEST(ReadCorpus, KeepsSpacesOfAWordBetweenTabs) {
   const Corpus corpus = Read("10 000\tO\nNew York\tB-LOC\n");
   EXPECT_THAT(corpus.sentences[0].words, ElementsAre("10 000", "New York"));
@@ -223,7 +244,7 @@ struct FinFile {
 
 void PrintTo(const FinFile& file, std::ostream* out) { *out << file.name; }
 
-const std::filesystem::path kFinFolder = FINTAG_TEST_DATA "/../../../shared/data/fin";
+const std::filesystem::path kFinFolder = FINTAG_FIN;
 
 std::vector<FinFile> PresentFinFiles() {
   std::vector<FinFile> files = {{"FIN5", 5, 1164, 41010, 1168}, {"FIN3", 3, 303, 13246, 318}};
