@@ -4,6 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 deploy/install.sh --tests
-cmake --preset release >/dev/null
+configured=$(cmake --preset release)
+grep 'left out' <<< "$configured" || true
 cmake --build --preset release
 ctest --preset release -j "$(nproc)" --output-on-failure "$@"

@@ -64,7 +64,7 @@ TEST(UnseenEntityScores, EqualsAllScoresWhereTrainingHasNoEntity) {
 }
 
 // The FIN corpus, where it is present: from FIN5 to FIN3.
-const std::filesystem::path kFinFolder = FINTAG_TEST_DATA "/../../../shared/data/fin";
+const std::filesystem::path kFinFolder = FINTAG_FIN;
 
 std::vector<std::string> PresentCorpora() {
   const bool present =

@@ -61,7 +61,8 @@ def test_entities_are_counted_in_every_scheme(tmp_path, scheme):
 
 
 def test_neighbours_of_one_label_are_two_entities(tmp_path):
-    for number, tags in enumerate(["I-X B-X", "I-X E-X I-X", "E-X E-X", "S-X S-X", "B-X L-X U-X", "I-X I-Y", "B-X B-X"]):
+    neighbours = ["I-X B-X", "I-X E-X I-X", "E-X E-X", "S-X S-X", "B-X L-X U-X", "I-X I-Y", "B-X B-X"]
+    for number, tags in enumerate(neighbours):
         corpus = tmp_path / str(number)
         corpus.write_text("".join(f"w\t{tag}\n" for tag in tags.split()) + "\nw\tO\n")
         told = [split(tmp_path, corpus, entities=1, seed=seed) for seed in range(8)]
@@ -89,7 +90,8 @@ def test_published_scores_stand_beside_those_of_the_job(tmp_path):
     def scores(f1):
         return {"micro": {"precision": 0.5, "recall": 0.25, "f1": f1}, "accuracy": 0.75}
     job, model = tmp_path / "job.json", tmp_path / "model.json"
-    job.write_text(json.dumps({"epochs": [{"epoch": n, "scores": scores(f1)} for n, f1 in ((1, 0.4), (2, 0.6), (3, 0.5))]}))
+    epochs = [{"epoch": n, "scores": scores(f1)} for n, f1 in ((1, 0.4), (2, 0.6), (3, 0.5))]
+    job.write_text(json.dumps({"epochs": epochs}))
     model.write_text(json.dumps({"versions": [{"word_lookup": scores(0.125)}]}))
     for kind in ("documents", "random"):
         table = run("compare_reference.py", job, model, kind)
