@@ -176,4 +176,25 @@ absl::StatusOr<fintag::v1::TagResponse> Client::Tag(const std::string& model, co
                                        &fintag::v1::TaggingService::Stub::Tag, request);
 }
 
+absl::StatusOr<fintag::v1::TagResponse> Client::TagWords(const std::string& model,
+                                                         const std::vector<std::vector<std::string>>& sentences,
+                                                         const fintag::v1::TagOptions& options) {
+  if (absl::Status status = CheckName(model); !status.ok()) return status;
+  fintag::v1::TagRequest request;
+  request.set_model(FullName("models", model));
+  *request.mutable_options() = options;
+  for (size_t i = 0; i < sentences.size(); ++i) {
+    fintag::v1::Words& words = *request.add_inputs()->mutable_words();
+    for (const std::string& word : sentences[i]) {
+      if (const std::optional<size_t> byte = FindInvalidUtf8(word); byte.has_value()) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("sentence ", i + 1, ", word ", words.words_size() + 1, " is not UTF-8 at byte ", *byte));
+      }
+      words.add_words(word);
+    }
+  }
+  return Call<fintag::v1::TagResponse>(*connection_, Repeat::kFull, *connection_->tagging,
+                                       &fintag::v1::TaggingService::Stub::Tag, request);
+}
+
 }  // namespace fintag::client

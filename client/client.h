@@ -37,11 +37,14 @@ struct Options {
   // How long WatchJob tries to come back to a server it has lost.
   absl::Duration reconnect_for = absl::Seconds(60);
   // Told of each retry: why, and how long it waits before. Called on the thread of the call.
-  std::function<void(const absl::Status& reason, absl::Duration delay)> on_retry;
+  std::function<void(const absl::Status& reason, absl::Duration delay)> on_retry = nullptr;
 };
 
 // Bytes sent or received so far, of how many. Called on the thread of the call, once a chunk.
 using TransferProgress = std::function<void(int64_t done_bytes, int64_t total_bytes)>;
+
+// So many wrong lines of a dataset are listed at most.
+inline constexpr int32_t kMostDatasetErrors = 100;
 
 struct DatasetFiles {
   std::string train;                      // path
@@ -135,8 +138,8 @@ class Client {
   // repeated. NOT_FOUND if the server has no such service.
   absl::StatusOr<Health> CheckHealth(const std::string& service = "");
 
-  // NOT_FOUND if a file is missing; INVALID_ARGUMENT with a violation per wrong line ("train:12"). Repeatable: the
-  // server knows the same content again.
+  // NOT_FOUND if a file is missing; INVALID_ARGUMENT with a violation per wrong line ("train:12"), the first
+  // kMostDatasetErrors. Repeatable: the server knows the same content again.
   absl::StatusOr<fintag::v1::Dataset> UploadDataset(const std::string& dataset, const DatasetFiles& files,
                                                     const TransferProgress& progress = nullptr);
   absl::StatusOr<fintag::v1::Dataset> GetDataset(const std::string& dataset);
@@ -171,6 +174,10 @@ class Client {
   // INVALID_ARGUMENT if a text is not UTF-8. Waits and tries again while the server is full.
   absl::StatusOr<fintag::v1::TagResponse> Tag(const std::string& model, const std::vector<std::string>& texts,
                                               const fintag::v1::TagOptions& options = {});
+  // The same for sentences that are split into words already; entities' offsets are those of their join by one space.
+  absl::StatusOr<fintag::v1::TagResponse> TagWords(const std::string& model,
+                                                   const std::vector<std::vector<std::string>>& sentences,
+                                                   const fintag::v1::TagOptions& options = {});
   // Tags lines without end in constant memory, one text a line, and gives each to `on_line` in order. A line that
   // fails says so in its result and the rest goes on; an error that would meet every line (no such model, no server)
   // is returned. CANCELLED once `on_line` returns false.

@@ -1,5 +1,6 @@
 #include "client/client.h"
 
+#include <fintag/v1/tagging.grpc.pb.h>
 #include <fintag/v1/training.grpc.pb.h>
 #include <gtest/gtest.h>
 
@@ -170,6 +171,30 @@ TEST(Client, EndsEveryCallWhenCancelled) {
   EXPECT_TRUE(absl::IsCancelled(client.DeleteJob("j1")));
   canceller.join();
   EXPECT_TRUE(absl::IsCancelled(client.GetJob("j1").status()));
+}
+
+class FakeTagging final : public fintag::v1::TaggingService::Service {
+ public:
+  grpc::Status Tag(grpc::ServerContext*, const fintag::v1::TagRequest* given, fintag::v1::TagResponse*) override {
+    request = *given;
+    return grpc::Status::OK;
+  }
+
+  fintag::v1::TagRequest request;
+};
+
+TEST(TagWords, SendsSentencesAsTheyAreSplit) {
+  FakeTagging tagging;
+  const FakeServer server({&tagging});
+  Client client = server.MakeClient();
+  ASSERT_TRUE(client.TagWords("tagger", {{"New York", "Inc."}, {"Paris"}}).ok());
+  EXPECT_EQ(tagging.request.model(), "models/tagger");
+  ASSERT_EQ(tagging.request.inputs_size(), 2);
+  ASSERT_EQ(tagging.request.inputs(0).words().words_size(), 2);
+  EXPECT_EQ(tagging.request.inputs(0).words().words(0), "New York");
+  EXPECT_EQ(tagging.request.inputs(1).words().words(0), "Paris");
+  const absl::Status wrong = client.TagWords("tagger", {{"a"}, {"b", "c\xFF"}}).status();
+  EXPECT_EQ(wrong, absl::InvalidArgumentError("sentence 2, word 2 is not UTF-8 at byte 1"));
 }
 
 TEST(WatchJob, GoesOnWhereItStood) {
