@@ -17,6 +17,8 @@ constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
 constexpr char kConnectionUrl[] = "fintag.client/connection";
 // Answers with every word's tag are some ten times the text.
 constexpr int kLargestAnswerBytes = 256 << 20;
+// A list of wrong fields travels in the metadata, of which a channel takes 8 KiB unless told otherwise.
+constexpr int kLargestMetadataBytes = 1 << 20;
 
 bool IsLoopback(const std::string& address) {
   return address.rfind("localhost:", 0) == 0 || address.rfind("127.", 0) == 0 || address.rfind("[::1]:", 0) == 0 ||
@@ -86,6 +88,7 @@ std::string IdOf(const std::string& collection, const std::string& name) {
 grpc::ChannelArguments ArgumentsFor(const std::string& address) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kLargestAnswerBytes);
+  arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, kLargestMetadataBytes);
   if (IsLoopback(address)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   return arguments;
 }

@@ -49,6 +49,7 @@ absl::StatusOr<fintag::v1::Dataset> Client::UploadDataset(const std::string& dat
   if (FindInvalidUtf8(dataset).has_value()) return absl::InvalidArgumentError("the dataset's name is not UTF-8");
   fintag::v1::UploadDatasetRequest start;
   start.mutable_start()->set_dataset_id(IdOf("datasets", dataset));
+  start.mutable_start()->set_max_errors(kMostDatasetErrors);
   std::vector<File> parts;
   absl::StatusOr<fintag::v1::FileDescription> train = DescribeFile(files.train);
   if (!train.ok()) return train.status();

@@ -71,11 +71,15 @@ int Upload(const Session& session, const UploadArguments& arguments) {
   line.Clear();
   if (!dataset.ok()) {
     // The server says "train:12", the user knows the file's name.
-    return session.Fail(dataset.status(), [&](const std::string& field) {
+    session.Fail(dataset.status(), [&](const std::string& field) {
       if (field.rfind("train:", 0) == 0) return arguments.train + field.substr(5);
       if (field.rfind("validation:", 0) == 0) return arguments.validation + field.substr(10);
       return field;
     });
+    if (FieldViolations(dataset.status()).size() >= kMostDatasetErrors && !session.json) {
+      session.Note(absl::StrCat("There may be more: the first ", kMostDatasetErrors, " wrong lines are listed."));
+    }
+    return kFailed;
   }
   return session.json ? session.PrintJson(ToJson(*dataset)) : session.Print(Shown(session, *dataset));
 }

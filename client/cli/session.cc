@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "client/cli/display_width.h"
 #include "client/cli/figures.h"
 #include "client/cli/progress_bar.h"
@@ -40,6 +43,19 @@ std::string ErrorHead(const absl::Status& status, const std::string& server) {
   return message.empty() ? CodeName(status) : message;
 }
 
+// How many wrong fields the server knows of beyond those it lists. Its message quotes the first few, one a line, and
+// ends with "and 12 more" where it leaves some out.
+int64_t MoreViolations(const absl::Status& status, size_t listed) {
+  const std::vector<std::string> lines = absl::StrSplit(status.message(), '\n');
+  absl::string_view last = lines.back();
+  int64_t unquoted = 0;
+  if (!absl::ConsumePrefix(&last, "and ") || !absl::ConsumeSuffix(&last, " more") ||
+      !absl::SimpleAtoi(last, &unquoted)) {
+    return 0;
+  }
+  return static_cast<int64_t>(lines.size()) - 1 + unquoted - static_cast<int64_t>(listed);
+}
+
 }  // namespace
 
 std::string ErrorText(const absl::Status& status, const std::string& server, const FieldWords& words) {
@@ -50,6 +66,8 @@ std::string ErrorText(const absl::Status& status, const std::string& server, con
     const std::string field = words ? words(violation.field) : violation.field;
     text += absl::StrCat("\n  ", Printable(field), ": ", Printable(violation.reason));
   }
+  if (const int64_t more = MoreViolations(status, violations.size()); more > 0)
+    text += absl::StrCat("\n  and ", more, " more");
   return text;
 }
 

@@ -1,7 +1,5 @@
 #include "server/api/dataset_service.h"
 
-#include <algorithm>
-
 #include "server/api/file_stream.h"
 #include "server/api/folder_guard.h"
 #include "server/api/messages.h"
@@ -59,8 +57,7 @@ absl::Status DatasetService::Upload(grpc::ServerReader<fintag::v1::UploadDataset
     std::vector<FieldError> errors;
     for (const DatasetLineError& error : line_errors) errors.push_back({error.field, error.reason});
     if (start.max_errors() == 0) return BadRequest(errors);
-    errors.resize(std::min<size_t>(errors.size(), static_cast<size_t>(start.max_errors())));
-    return BadRequest(errors, kLargestDetails);
+    return BadRequest(errors, kLargestDetails, static_cast<size_t>(start.max_errors()));
   }
   response = ToMessage(*dataset);
   return absl::OkStatus();

@@ -47,7 +47,7 @@ std::string AsUtf8(std::string text) {
 
 }  // namespace
 
-absl::Status BadRequest(const std::vector<FieldError>& errors, size_t max_bytes) {
+absl::Status BadRequest(const std::vector<FieldError>& errors, size_t max_bytes, size_t most) {
   google::rpc::BadRequest details;
   std::string message;
   size_t quoted = 0;
@@ -57,7 +57,7 @@ absl::Status BadRequest(const std::vector<FieldError>& errors, size_t max_bytes)
     google::rpc::BadRequest::FieldViolation& violation = *details.add_field_violations();
     violation.set_field(error.field);
     violation.set_description(reason);
-    if (details.ByteSizeLong() > max_bytes) {
+    if (details.ByteSizeLong() > max_bytes || static_cast<size_t>(details.field_violations_size()) > most) {
       details.mutable_field_violations()->RemoveLast();
       break;
     }

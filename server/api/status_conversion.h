@@ -5,6 +5,7 @@
 #include <google/rpc/status.pb.h>
 #include <grpcpp/grpcpp.h>
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -17,9 +18,10 @@ namespace fintag::server {
 // The details travel in base64, and the message once more beside them.
 inline constexpr size_t kStockDetailsBytes = 3072;
 
-// INVALID_ARGUMENT that carries the wrong fields, as many as fit into `max_bytes`. Its message has the first ones and
-// says how many more there are. `errors` must not be empty.
-absl::Status BadRequest(const std::vector<FieldError>& errors, size_t max_bytes = kStockDetailsBytes);
+// INVALID_ARGUMENT that carries the wrong fields, at most `most` and as many as fit into `max_bytes`. Its message has
+// the first ones and says how many more there are. `errors` must not be empty.
+absl::Status BadRequest(const std::vector<FieldError>& errors, size_t max_bytes = kStockDetailsBytes,
+                        size_t most = std::numeric_limits<size_t>::max());
 absl::Status BadField(std::string field, std::string reason);
 // What a room below says against a value of the request, with the field that the value came in: INVALID_ARGUMENT and
 // OUT_OF_RANGE get a BadRequest. Other statuses stay as they are.

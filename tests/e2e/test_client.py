@@ -78,6 +78,11 @@ def test_errors_name_the_line_and_wrong_usage_is_2(start_server, tmp_path):
     bad = tmp_path / "bad.conll"
     bad.write_text("Acme\tB-ORG\n\nlonely\n", encoding="utf-8")
     assert f"{bad.name}:3" in fintag(server, "datasets", "upload", "bad", "--train", bad, status=1)
+    bad.write_text("lonely\n" * 500, encoding="utf-8")
+    many = fintag(server, "datasets", "upload", "bad", "--train", bad, status=1)
+    assert [f"{bad.name}:{n}:" in many for n in range(1, 102)] == [True] * 100 + [False] and "There may be more" in many
+    both = fintag(server, "datasets", "upload", "bad", "--train", bad, "--validation", bad, status=1)
+    assert both.count(f"{bad.name}:") == 100 and "  and 100 more" in both
     assert "models/nothing" in fintag(server, "tag", "--model", "nothing", "text", status=1)
     fintag(server, "jobs", "submit", status=2)
     server.stop()

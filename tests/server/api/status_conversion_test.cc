@@ -105,6 +105,9 @@ TEST(StatusConversion, ManyErrorsAreCutAndCounted) {
 
   const absl::Status all = BadRequest(ManyErrors(100, std::string(90, 'x')), 256 * 1024);
   EXPECT_EQ(Find<google::rpc::BadRequest>(DetailsOf(ToGrpcStatus(all, kMethod)))->field_violations_size(), 100);
+  const absl::Status most = BadRequest(ManyErrors(130, "x"), 256 * 1024, 100);
+  EXPECT_EQ(Find<google::rpc::BadRequest>(DetailsOf(ToGrpcStatus(most, kMethod)))->field_violations_size(), 100);
+  EXPECT_THAT(std::string(most.message()), HasSubstr("\ntrain:11: x\n"));
 }
 
 TEST(StatusConversion, MessagesAreValidUtf8AndTheSameTwice) {
