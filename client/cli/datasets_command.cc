@@ -138,6 +138,9 @@ void AddDatasetsCommand(CLI::App& root, Session& session) {
 A corpus is CoNLL (tag in the last column; IO, IOB1, IOB2, IOE, IOBES or BILOU) or JSON lines.)");
 
   CLI::App* upload = group->add_subcommand("upload", "Store a dataset; wrong lines are reported by number");
+  upload->footer(R"(Examples:
+  fintag datasets upload filings --train train.conll
+  fintag datasets upload filings --train train.jsonl --validation dev.jsonl)");
   auto arguments = std::make_shared<UploadArguments>();
   upload->add_option("NAME", arguments->name, "What to call it: a-z, 0-9 and '-'")->required()->type_name("");
   upload->add_option("--train", arguments->train, "Training corpus")->required()->type_name("FILE");
@@ -147,18 +150,27 @@ A corpus is CoNLL (tag in the last column; IO, IOB1, IOB2, IOE, IOBES or BILOU) 
       [&session, arguments] { session.action = [&session, arguments] { return Upload(session, *arguments); }; });
 
   CLI::App* list = group->add_subcommand("list", "Datasets, newest first");
+  list->footer(R"(Examples:
+  fintag datasets list
+  fintag datasets list --limit 5 --json)");
   auto limit = std::make_shared<int32_t>(0);
   list->add_option("--limit", *limit, "So many at most")->check(CLI::PositiveNumber.description(""))->type_name("N");
   list->callback([&session, limit] { session.action = [&session, limit] { return List(session, *limit); }; });
 
-  const auto with_name = [&](const char* command, const char* description, auto run) {
+  const auto with_name = [&](const char* command, const char* description, const char* examples, auto run) {
     CLI::App* app = group->add_subcommand(command, description);
+    app->footer(examples);
     auto name = std::make_shared<std::string>();
     app->add_option("NAME", *name, "The dataset")->required()->type_name("");
     app->callback([&session, name, run] { session.action = [&session, name, run] { return run(session, *name); }; });
   };
-  with_name("show", "What is in a dataset", &Show);
-  with_name("delete", "Delete a dataset that no unfinished job needs", &Delete);
+  with_name("show", "What is in a dataset", R"(Examples:
+  fintag datasets show filings
+  fintag datasets show filings --json)",
+            &Show);
+  with_name("delete", "Delete a dataset that no unfinished job needs", R"(Examples:
+  fintag datasets delete filings)",
+            &Delete);
 }
 
 }  // namespace fintag::client

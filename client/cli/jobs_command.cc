@@ -144,10 +144,13 @@ void AddJobsCommand(CLI::App& root, Session& session) {
   group->require_subcommand(1);
   group->footer(R"(Examples:
   fintag jobs submit --dataset filings --base base --model tagger --epochs 3 --watch
-  fintag jobs watch 20251123-a1b2 --after 120
+  fintag jobs watch 261123-221338-nn3e --after 120
   fintag jobs list --json)");
 
   CLI::App* submit = group->add_subcommand("submit", "Fine-tune a base on a dataset");
+  submit->footer(R"(Examples:
+  fintag jobs submit --dataset filings --base base --model tagger --watch
+  fintag jobs submit --dataset filings --base base --model tagger --epochs 3 --learning-rate 2e-5 --validate-only)");
   auto arguments = std::make_shared<SubmitArguments>();
   AddJobOptions(*submit, arguments->spec);
   submit->add_flag("--watch", arguments->watch,
@@ -160,12 +163,16 @@ void AddJobsCommand(CLI::App& root, Session& session) {
       [&session, arguments] { session.action = [&session, arguments] { return Submit(session, *arguments); }; });
 
   CLI::App* list = group->add_subcommand("list", "Jobs, newest first");
+  list->footer(R"(Examples:
+  fintag jobs list
+  fintag jobs list --limit 5 --json)");
   auto limit = std::make_shared<int32_t>(0);
   list->add_option("--limit", *limit, "So many at most")->check(CLI::PositiveNumber.description(""))->type_name("N");
   list->callback([&session, limit] { session.action = [&session, limit] { return List(session, *limit); }; });
 
-  const auto add = [&](const char* command, const char* description, auto run) {
+  const auto add = [&](const char* command, const char* description, const char* examples, auto run) {
     CLI::App* app = group->add_subcommand(command, description);
+    app->footer(examples);
     auto id = std::make_shared<std::string>();
     app->add_option("ID", *id, "The job")->required()->type_name("");
     app->callback([&session, id, run] {
@@ -177,9 +184,15 @@ void AddJobsCommand(CLI::App& root, Session& session) {
     return app;
   };
   add("show", "State, options, epochs and outcome",
+      R"(Examples:
+  fintag jobs show 261123-221338-nn3e
+  fintag jobs show 261123-221338-nn3e --json)",
       [&session](Client& client, const std::string& id) { return PrintJob(session, client.GetJob(id)); });
   auto after = std::make_shared<int64_t>(0);
   add("watch", "Show it live to its end; exit status 1 unless it succeeds. With --json: one JSON line an event",
+      R"(Examples:
+  fintag jobs watch 261123-221338-nn3e
+  fintag jobs watch 261123-221338-nn3e --after 120 --json)",
       [&session, after](Client& client, const std::string& id) {
         absl::StatusOr<fintag::v1::Job> job = client.GetJob(id);
         return job.ok() ? Watch(session, client, *job, *after) : session.Fail(job.status());
@@ -188,15 +201,20 @@ void AddJobsCommand(CLI::App& root, Session& session) {
       ->check(CLI::NonNegativeNumber.description(""))
       ->type_name("N");
   add("cancel", "End a job that waits or runs; what its last epoch wrote is kept",
+      R"(Examples:
+  fintag jobs cancel 261123-221338-nn3e)",
       [&session](Client& client, const std::string& id) {
         absl::StatusOr<fintag::v1::Job> job = client.CancelJob(id);
         if (!job.ok() || session.json) return PrintJob(session, job);
         return session.Print(absl::StrCat(job->name(), " is ", StateText(job->state()), ".\n"));
       });
-  add("delete", "Delete a job that has ended; its model stays", [&session](Client& client, const std::string& id) {
-    if (absl::Status status = client.DeleteJob(id); !status.ok()) return session.Fail(status);
-    return session.json ? session.PrintJson(Json{{"deleted", id}}) : session.Print("Deleted job " + id + ".\n");
-  });
+  add("delete", "Delete a job that has ended; its model stays",
+      R"(Examples:
+  fintag jobs delete 261123-221338-nn3e)",
+      [&session](Client& client, const std::string& id) {
+        if (absl::Status status = client.DeleteJob(id); !status.ok()) return session.Fail(status);
+        return session.json ? session.PrintJson(Json{{"deleted", id}}) : session.Print("Deleted job " + id + ".\n");
+      });
 }
 
 }  // namespace fintag::client

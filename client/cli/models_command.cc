@@ -174,8 +174,10 @@ void AddModelsCommand(CLI::App& root, Session& session) {
   fintag models show tagger/versions/2
   fintag models export tagger ./tagger       (a folder that transformers loads))");
 
-  const auto add = [&](const char* command, const char* description, const char* name_description, auto run) {
+  const auto add = [&](const char* command, const char* description, const char* name_description, const char* examples,
+                       auto run) {
     CLI::App* app = group->add_subcommand(command, description);
+    app->footer(examples);
     auto name = std::make_shared<std::string>();
     app->add_option("NAME", *name, name_description)->required()->type_name("");
     app->callback([&session, name, run] { session.action = [name, run] { return run(*name); }; });
@@ -183,22 +185,36 @@ void AddModelsCommand(CLI::App& root, Session& session) {
   };
   auto from = std::make_shared<std::string>();
   add("import", "Store a Hugging Face folder as a new version of a model", "The model: a-z, 0-9 and '-'",
+      R"(Examples:
+  fintag models import base --from ./bert-base-cased)",
       [&session, from](const std::string& name) { return Import(session, name, *from); })
       ->add_option("--from", *from, "The checkpoint's folder")
       ->required()
       ->type_name("FOLDER");
   auto folder = std::make_shared<std::string>();
   add("export", "Write a version, or the newest, as a Hugging Face folder", "The model, or NAME/versions/N",
+      R"(Examples:
+  fintag models export tagger ./tagger
+  fintag models export tagger/versions/2 ./tagger-2)",
       [&session, folder](const std::string& name) { return Export(session, name, *folder); })
       ->add_option("FOLDER", *folder, "New or empty")
       ->required()
       ->type_name("");
   add("show", "Architecture, versions, scores and origin", "The model, or NAME/versions/N",
+      R"(Examples:
+  fintag models show tagger
+  fintag models show tagger/versions/2 --json)",
       [&session](const std::string& name) { return Show(session, name); });
   add("delete", "Delete a model, or one version, that no unfinished job needs", "The model, or NAME/versions/N",
+      R"(Examples:
+  fintag models delete tagger/versions/1
+  fintag models delete tagger                (with all its versions))",
       [&session](const std::string& name) { return Delete(session, name); });
 
   CLI::App* list = group->add_subcommand("list", "Models, newest first");
+  list->footer(R"(Examples:
+  fintag models list
+  fintag models list --limit 5 --json)");
   auto limit = std::make_shared<int32_t>(0);
   list->add_option("--limit", *limit, "So many at most")->check(CLI::PositiveNumber.description(""))->type_name("N");
   list->callback([&session, limit] { session.action = [&session, limit] { return List(session, *limit); }; });

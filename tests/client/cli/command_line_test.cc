@@ -136,6 +136,36 @@ TEST(CommandLine, HelpsAtEveryCommand) {
   EXPECT_EQ(RunFintag({"--version"}).out.rfind("fintag ", 0), 0u);
 }
 
+// Each command of the tree that does something, as the words that call it.
+void ListCommands(const CLI::App& app, const std::vector<std::string>& words,
+                  std::vector<std::vector<std::string>>& commands) {
+  const std::vector<const CLI::App*> children = app.get_subcommands([](const CLI::App*) { return true; });
+  if (children.empty()) commands.push_back(words);
+  for (const CLI::App* child : children) {
+    std::vector<std::string> longer = words;
+    longer.push_back(child->get_name());
+    ListCommands(*child, longer, commands);
+  }
+}
+
+TEST(CommandLine, GivesExamplesOfEveryCommand) {
+  std::ostringstream nowhere;
+  Session session(nowhere, nowhere);
+  std::vector<std::vector<std::string>> commands;
+  ListCommands(*BuildCommandLine(session), {}, commands);
+  EXPECT_GT(commands.size(), 15u);
+  for (std::vector<std::string>& words : commands) {
+    std::string called = "\n  fintag";
+    for (const std::string& word : words) called += " " + word;
+    words.push_back("--help");
+    const std::string help = RunFintag(words).out;
+    const size_t examples = help.find("\nExamples:\n");
+    ASSERT_NE(examples, std::string::npos) << called;
+    const bool global = words[0] == "health" || words[0] == "completion" || words[0] == "tag" || words[0] == "bench";
+    EXPECT_TRUE(global || help.find(called, examples) != std::string::npos) << called;
+  }
+}
+
 TEST(CommandLine, SaysWhatToCheckWhereTheServerIsNotThere) {
   const Outcome outcome = RunFintag({"jobs", "list", "--server", "localhost:1", "--timeout", "0.3"});
   EXPECT_EQ(outcome.status, kFailed);
