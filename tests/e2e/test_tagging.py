@@ -180,6 +180,30 @@ def test_a_server_that_stops_finishes_the_requests_it_has(tagger):
     assert server.process.wait(timeout=20 * PATIENCE) == 0
 
 
+def test_text_that_is_not_utf8_on_the_wire_is_refused_with_its_byte(tagger):
+    server = tagger()
+    model, good = b"\x0a\x0dmodels/tagger", b"\x12\x06\x0a\x04fine"
+
+    def refusals(request):
+        with pytest.raises(grpc.RpcError) as wrong:
+            server.channel.unary_unary("/fintag.v1.TaggingService/Tag")(request, timeout=60)
+        assert wrong.value.code() == grpc.StatusCode.INVALID_ARGUMENT, request
+        stream = server.channel.stream_stream("/fintag.v1.TaggingService/TagStream",
+                                              response_deserializer=pb.TagStreamResponse.FromString)
+        answers = list(stream(iter([request, model + good]), timeout=60))
+        assert [a.WhichOneof("outcome") for a in answers] == ["error", "response"]
+        assert answers[0].error.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+        assert answers[0].error.message == wrong.value.details()
+        return wrong.value.details()
+    assert refusals(model + good + b"\x12\x06\x0a\x04ab\xffd" + good) == "inputs[1]: not valid UTF-8 at byte 2"
+    assert "byte 0" in refusals(model + b"\x12\x07\x12\x05\x0a\x01a\x0a\x01\xff" + good)
+    assert refusals(b"\x0a\x08models/\xff" + good).startswith("model: ")
+    # What is no message at all stays what it was.
+    with pytest.raises(grpc.RpcError) as broken:
+        server.channel.unary_unary("/fintag.v1.TaggingService/Tag")(b"\x0a\xff", timeout=60)
+    assert broken.value.code() == grpc.StatusCode.INTERNAL
+
+
 def test_a_base_encoder_cannot_tag(server):
     with pytest.raises(grpc.RpcError) as refused:
         server.tag(["text"], model="models/base")
