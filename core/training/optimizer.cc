@@ -2,6 +2,8 @@
 
 #include <c10/core/GradMode.h>
 
+#include <utility>
+
 #include "absl/strings/match.h"
 
 namespace fintag {
@@ -29,11 +31,10 @@ class FusedOptimizer : public Optimizer {
     for (Group& group : groups_) {
       group.gradients.clear();
       for (const at::Tensor& parameter : group.parameters) {
-        at::Tensor& gradient = parameter.mutable_grad();
-        at::Tensor dense = gradient.defined() ? gradient : at::zeros_like(parameter);
-        if (dense.is_sparse()) dense = dense.to_dense();
-        group.gradients.push_back(dense.contiguous());
-        gradient.reset();
+        at::Tensor gradient = std::exchange(parameter.mutable_grad(), at::Tensor());
+        if (!gradient.defined()) gradient = at::zeros_like(parameter);
+        if (gradient.is_sparse()) gradient = gradient.to_dense();
+        group.gradients.push_back(gradient.contiguous());
       }
       all.insert(all.end(), group.gradients.begin(), group.gradients.end());
     }

@@ -10,7 +10,7 @@ namespace fintag::server {
 namespace {
 
 constexpr int kMostErrors = 100;
-constexpr size_t kLargestDetails = 256 * 1024;
+constexpr size_t kLargestDetails = size_t{256} * 1024;
 
 std::string Method(const char* name) { return std::string("fintag.v1.DatasetService/") + name; }
 
