@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "absl/synchronization/mutex.h"
 #include "core/training/brief_spin.h"
 #include "server/server_options.h"
 #include "server/service.h"
@@ -26,6 +27,8 @@ sigset_t BlockStopSignals() {
 
 int main(int argc, char** argv) {
   fintag::SpinBriefly(argv);
+  // Debian's abseil looks for deadlocks at every lock of gRPC's, and takes one lock of the whole process for it.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   fintag::server::ParsedOptions parsed = fintag::server::ParseServerOptions(argc, argv);
   if (parsed.exit_status.has_value()) return *parsed.exit_status;
   if (parsed.options.jobs.trainer.empty()) {
