@@ -55,6 +55,25 @@ absl::Status CheckName(const std::string& name) {
   return absl::OkStatus();
 }
 
+absl::Status CheckUtf8(const std::string& text, const std::string& place) {
+  const std::optional<size_t> byte = FindInvalidUtf8(text);
+  if (!byte.has_value()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(place, " is not UTF-8 at byte ", *byte));
+}
+
+// `add` puts the inputs into the request.
+template <typename Add>
+absl::StatusOr<fintag::v1::TagResponse> TagInputs(Connection& connection, const std::string& model,
+                                                  const fintag::v1::TagOptions& options, const Add& add) {
+  if (absl::Status status = CheckName(model); !status.ok()) return status;
+  fintag::v1::TagRequest request;
+  request.set_model(FullName("models", model));
+  *request.mutable_options() = options;
+  if (absl::Status status = add(request); !status.ok()) return status;
+  return Call<fintag::v1::TagResponse>(connection, Repeat::kFull, *connection.tagging,
+                                       &fintag::v1::TaggingService::Stub::Tag, request);
+}
+
 }  // namespace
 
 absl::StatusOr<Client> Client::Connect(const Options& options) {
@@ -162,39 +181,31 @@ absl::Status Client::DeleteJob(const std::string& job) {
 
 absl::StatusOr<fintag::v1::TagResponse> Client::Tag(const std::string& model, const std::vector<std::string>& texts,
                                                     const fintag::v1::TagOptions& options) {
-  if (absl::Status status = CheckName(model); !status.ok()) return status;
-  fintag::v1::TagRequest request;
-  request.set_model(FullName("models", model));
-  *request.mutable_options() = options;
-  for (size_t i = 0; i < texts.size(); ++i) {
-    if (const std::optional<size_t> byte = FindInvalidUtf8(texts[i]); byte.has_value()) {
-      return absl::InvalidArgumentError(absl::StrCat("text ", i + 1, " is not UTF-8 at byte ", *byte));
+  return TagInputs(*connection_, model, options, [&](fintag::v1::TagRequest& request) {
+    for (const std::string& text : texts) {
+      if (absl::Status status = CheckUtf8(text, absl::StrCat("text ", request.inputs_size() + 1)); !status.ok()) {
+        return status;
+      }
+      request.add_inputs()->set_text(text);
     }
-    request.add_inputs()->set_text(texts[i]);
-  }
-  return Call<fintag::v1::TagResponse>(*connection_, Repeat::kFull, *connection_->tagging,
-                                       &fintag::v1::TaggingService::Stub::Tag, request);
+    return absl::OkStatus();
+  });
 }
 
 absl::StatusOr<fintag::v1::TagResponse> Client::TagWords(const std::string& model,
                                                          const std::vector<std::vector<std::string>>& sentences,
                                                          const fintag::v1::TagOptions& options) {
-  if (absl::Status status = CheckName(model); !status.ok()) return status;
-  fintag::v1::TagRequest request;
-  request.set_model(FullName("models", model));
-  *request.mutable_options() = options;
-  for (size_t i = 0; i < sentences.size(); ++i) {
-    fintag::v1::Words& words = *request.add_inputs()->mutable_words();
-    for (const std::string& word : sentences[i]) {
-      if (const std::optional<size_t> byte = FindInvalidUtf8(word); byte.has_value()) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("sentence ", i + 1, ", word ", words.words_size() + 1, " is not UTF-8 at byte ", *byte));
+  return TagInputs(*connection_, model, options, [&](fintag::v1::TagRequest& request) {
+    for (const std::vector<std::string>& sentence : sentences) {
+      fintag::v1::Words& words = *request.add_inputs()->mutable_words();
+      for (const std::string& word : sentence) {
+        const std::string place = absl::StrCat("sentence ", request.inputs_size(), ", word ", words.words_size() + 1);
+        if (absl::Status status = CheckUtf8(word, place); !status.ok()) return status;
+        words.add_words(word);
       }
-      words.add_words(word);
     }
-  }
-  return Call<fintag::v1::TagResponse>(*connection_, Repeat::kFull, *connection_->tagging,
-                                       &fintag::v1::TaggingService::Stub::Tag, request);
+    return absl::OkStatus();
+  });
 }
 
 }  // namespace fintag::client

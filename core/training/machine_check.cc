@@ -1,7 +1,7 @@
 #include "core/training/machine_check.h"
 
 #include "core/model/device.h"
-#include "core/model/product_kernels.h"
+#include "core/model/mixed_linear.h"
 
 namespace fintag {
 
@@ -10,7 +10,7 @@ std::vector<FieldError> CheckMachine(const TrainingOptions& options) {
     if (SelectDevice("cuda").ok()) return {};
     return {{"device", "is cuda, but this LibTorch has no CUDA, or no GPU is here: use cpu or auto"}};
   }
-  if (options.precision != "bf16" || BestProduct(Precision::kBFloat16) != nullptr) return {};
+  if (options.precision != "bf16" || HasMixedLinear()) return {};
   // Every GPU computes in bfloat16.
   if (options.device == "auto" && SelectDevice("cuda").ok()) return {};
   return {{"precision", "is bf16, but this processor has no instructions for bfloat16: use fp32"}};
