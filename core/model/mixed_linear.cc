@@ -122,7 +122,7 @@ at::Tensor Multiply(const Factor& rows, const Factor& panels, const at::Tensor& 
                               .columns = panels.count,
                               .gelu = false};
   ProductParts(Kernels(), rows.count, panels.count).Run([&](const ProductPart& part) {
-    Kernels().product(product, part.row, part.row_end, part.panel, part.panel_end);
+    fintag::Multiply(Kernels(), product, part);
   });
   return y;
 }

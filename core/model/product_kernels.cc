@@ -119,6 +119,10 @@ void PackColumns(const float* x, int64_t inputs, int64_t columns, int64_t groups
 #define MultiplyTiles(sums, inputs, weights) _tile_dpbf16ps(sums, inputs, weights)
 #include "core/model/simd_tiles.inl"
 #undef MultiplyTiles
+
+namespace sliced {
+#include "core/model/simd_float_tiles.inl"
+}  // namespace sliced
 }  // namespace bf16
 
 FINTAG_INLINE __m128i RoundToBytes(F values) {
@@ -164,6 +168,17 @@ const ProductKernels kBFloat16 = {"avx512",          Precision::kBFloat16, 2, 1,
                                   bf16::PackColumns, bf16::Product};
 const ProductKernels kInt8 = {"avx512", Precision::kInt8, 4, 1, kPanelColumns, 1, 128, int8::Convert,
                               nullptr,  int8::Product};
+const ProductKernels kFloat32Tiles = {"amx",
+                                      Precision::kFloat32,
+                                      1,
+                                      1,
+                                      kPanelColumns,
+                                      16,
+                                      0,
+                                      nullptr,
+                                      nullptr,
+                                      bf16::sliced::FloatTileProduct,
+                                      sizeof(bf16::sliced::FloatTileScratch)};
 const ProductKernels kBFloat16Tiles = {
     "amx", Precision::kBFloat16, 2, 16, kPanelColumns, 16, 0, bf16::Convert, bf16::PackColumns, bf16::TileProduct};
 const ProductKernels kInt8Tiles = {"amx",   Precision::kInt8,       4, 16, kPanelColumns, 16, 0, int8_tiles::Convert,
@@ -293,7 +308,9 @@ constexpr const char* kLevels[] = {"amx", "avx512", "avx2", "generic"};
 const ProductKernels* ProductLevel(Precision precision, const char* level) {
 #ifdef FINTAG_X86_LEVELS
   if (std::strcmp(level, "amx") == 0 && HasAvx512() && HasTiles()) {
-    if (precision == Precision::kBFloat16 && __builtin_cpu_supports("avx512bf16")) return &avx512_small::kBFloat16Tiles;
+    const bool rounds = __builtin_cpu_supports("avx512bf16");
+    if (precision == Precision::kFloat32 && rounds) return &avx512_small::kFloat32Tiles;
+    if (precision == Precision::kBFloat16 && rounds) return &avx512_small::kBFloat16Tiles;
     if (precision == Precision::kInt8) return &avx512_small::kInt8Tiles;
   }
   if (std::strcmp(level, "avx512") == 0 && HasAvx512()) {

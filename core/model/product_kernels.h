@@ -22,7 +22,8 @@ struct PackedProduct {
   float* y;                   // [rows, columns]: the sum of products (int8: times both scales) + bias
   int64_t groups;             // of a row
   int64_t columns;
-  bool gelu;  // y = gelu of that, as simd_vector.inl computes it
+  bool gelu;                // y = gelu of that, as simd_vector.inl computes it
+  void* scratch = nullptr;  // ProductKernels::scratch_bytes of the calling thread's, at a multiple of 64
 };
 
 struct ProductKernels {
@@ -41,9 +42,10 @@ struct ProductKernels {
   // i of output column c. Panels first to last, the first at `to`; what is beyond is 0. bfloat16 alone, for training.
   void (*pack_columns)(const float* x, int64_t inputs, int64_t columns, int64_t groups, int64_t first, int64_t last,
                        int32_t* to);
-  // Rows begin to end of the panels first to last. float32: an element's sum is made in the order of its inputs,
-  // whatever rows and panels are computed beside it. int8: sums are exact, so all levels give the same.
+  // Rows begin to end of the panels first to last. float32: an element's sum is made in the same order, whatever rows
+  // and panels are computed beside it. int8: sums are exact, so all levels give the same.
   void (*product)(const PackedProduct& product, int64_t begin, int64_t end, int64_t first, int64_t last);
+  int64_t scratch_bytes = 0;  // what `product` writes to meanwhile
 };
 
 // The best that this processor runs. Null for bfloat16 where it has no instructions for it.

@@ -1,10 +1,22 @@
 #include "core/model/product_parts.h"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 
 #include "core/model/parallel.h"
 
 namespace fintag {
+
+void Multiply(const ProductKernels& kernels, const PackedProduct& product, const ProductPart& part) {
+  PackedProduct own = product;
+  at::Tensor scratch;
+  if (kernels.scratch_bytes > 0) {
+    scratch = at::empty({kernels.scratch_bytes}, at::kByte);
+    own.scratch = scratch.mutable_data_ptr();
+  }
+  kernels.product(own, part.row, part.row_end, part.panel, part.panel_end);
+}
 
 ProductParts::ProductParts(const ProductKernels& kernels, int64_t rows, int64_t columns)
     : rows_(rows), row_multiple_(kernels.row_multiple), panels_(Panels(kernels, columns)) {

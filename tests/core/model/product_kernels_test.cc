@@ -92,6 +92,7 @@ TEST_P(ProductKernelsTest, EqualsSumsInDoublePrecision) {
     const at::Tensor converted = at::empty({padded_rows, packed.groups}, at::kInt);
     const at::Tensor scale = at::empty({rows});
     const at::Tensor y = at::full({rows, out}, NAN);
+    const at::Tensor scratch = at::empty({level_->scratch_bytes}, at::kByte);
     PackedProduct product{.x = reinterpret_cast<const int32_t*>(x.const_data_ptr<float>()),
                           .x_scale = scale.const_data_ptr<float>(),
                           .weight = static_cast<const int32_t*>(packed.packed.const_data_ptr()),
@@ -101,7 +102,8 @@ TEST_P(ProductKernelsTest, EqualsSumsInDoublePrecision) {
                           .y = y.mutable_data_ptr<float>(),
                           .groups = packed.groups,
                           .columns = out,
-                          .gelu = gelu};
+                          .gelu = gelu,
+                          .scratch = scratch.mutable_data_ptr()};
     if (level_->convert != nullptr) {
       level_->convert(x.const_data_ptr<float>(), in, 0, rows, packed.groups, converted.mutable_data_ptr<int32_t>(),
                       scale.mutable_data_ptr<float>());
