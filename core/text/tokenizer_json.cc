@@ -60,8 +60,10 @@ absl::Status ReadModel(const JsonFields& root, TokenizerDefinition& definition) 
 
   const auto vocabulary = fields->Object("vocab");
   if (!vocabulary.ok()) return vocabulary.status();
-  const auto size = static_cast<int64_t>(vocabulary->json().size());
-  definition.vocabulary.reserve(static_cast<size_t>(size));
+  if (vocabulary->json().size() > kMostPieces) {
+    return fields->Error("vocab", StrCat("has more than ", kMostPieces, " pieces"));
+  }
+  definition.vocabulary.reserve(vocabulary->json().size());
   for (const auto& [piece, json] : vocabulary->json().items()) {
     const bool whole = json.is_number_unsigned() && json.get<uint64_t>() <= uint64_t{INT32_MAX};
     if (!whole) return vocabulary->Error(StrCat("'", piece, "'"), "must be a whole number, not negative");

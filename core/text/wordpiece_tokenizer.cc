@@ -211,17 +211,21 @@ absl::StatusOr<std::shared_ptr<const WordPieceTokenizer>> WordPieceTokenizer::Lo
     const std::filesystem::path& folder) {
   auto definition = ReadTokenizerDefinition(folder);
   if (!definition.ok()) return definition.status();
-  const PieceIds pieces = IdsOf(*definition);
-  if (const auto status = AssignAddedIds(pieces, *definition); !status.ok()) return status;
-  auto texts = TextsById(*definition);
+  return Build(*std::move(definition));
+}
+
+absl::StatusOr<std::shared_ptr<const WordPieceTokenizer>> WordPieceTokenizer::Build(TokenizerDefinition definition) {
+  const PieceIds pieces = IdsOf(definition);
+  if (const auto status = AssignAddedIds(pieces, definition); !status.ok()) return status;
+  auto texts = TextsById(definition);
   if (!texts.ok()) return texts.status();
-  const auto special = FindSpecialTokens(pieces, *definition);
+  const auto special = FindSpecialTokens(pieces, definition);
   if (!special.ok()) return special.status();
-  auto given_finder = MakeFinder(*definition, /*normalized=*/false);
+  auto given_finder = MakeFinder(definition, /*normalized=*/false);
   if (!given_finder.ok()) return given_finder.status();
-  auto normalized_finder = MakeFinder(*definition, /*normalized=*/true);
+  auto normalized_finder = MakeFinder(definition, /*normalized=*/true);
   if (!normalized_finder.ok()) return normalized_finder.status();
-  return std::make_shared<const Tokenizer>(*definition, *std::move(texts), *special, *std::move(given_finder),
+  return std::make_shared<const Tokenizer>(definition, *std::move(texts), *special, *std::move(given_finder),
                                            *std::move(normalized_finder));
 }
 

@@ -116,6 +116,25 @@ TEST(TokenizerDefinition, RefusesOversizedFiles) {
   ExpectInvalid(WordPieceTokenizer::Load(folder.path()).status(), "tokenizer.json", "at most");
 }
 
+// A line of one byte takes a hundred in memory, an empty list of three bytes fifty.
+TEST(TokenizerDefinition, RefusesFilesThatTakeTooMuchMemory) {
+  const auto lines = ParseVocabularyText(std::string(kMostPieces + 1, '\n'), "");
+  ExpectInvalid(lines.status(), "vocab.txt", "more than 1000000 lines");
+  EXPECT_TRUE(ParseVocabularyText(std::string(kMostPieces, '\n'), "").ok());
+
+  std::string lists = "{\"a\":[";
+  for (int i = 0; i < 2'500'000; ++i) lists += "[],";
+  lists += "0]}";
+  ExpectInvalid(ParseTokenizerJson(lists, "tokenizer.json").status(), "tokenizer.json", "more than 4000000 values");
+
+  std::string pieces = R"({"normalizer":{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,)"
+                       R"("lowercase":true},"pre_tokenizer":{"type":"BertPreTokenizer"},"model":{"unk_token":"[UNK]",)"
+                       R"("continuing_subword_prefix":"##","max_input_chars_per_word":100,"vocab":{)";
+  for (size_t i = 0; i < kMostPieces; ++i) pieces += "\"" + std::to_string(i) + "\":0,";
+  ExpectInvalid(ParseTokenizerJson(pieces + "\"\":0}}}", "tokenizer.json").status(), "model.vocab",
+                "more than 1000000 pieces");
+}
+
 TEST(TokenizerDefinition, ReadsVocabularyText) {
   for (const std::string& config : {std::string(), std::string("{}"), std::string(R"({"do_lower_case": true})")}) {
     const auto tokenizer = LoadText(kVocabulary, config);
