@@ -19,6 +19,8 @@ namespace fintag {
 
 // The largest vocabularies have half as many. A file of a few bytes a piece must not fill the memory.
 inline constexpr size_t kMostPieces = 1'000'000;
+// Of tokenizer.json's max_input_chars_per_word: a word takes time quadratic in its characters.
+inline constexpr int64_t kLongestWord = 1000;
 
 struct TokenizerDefinition {
   std::string file;  // that the vocabulary comes from, for errors

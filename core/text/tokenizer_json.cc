@@ -56,7 +56,9 @@ absl::Status ReadModel(const JsonFields& root, TokenizerDefinition& definition) 
   if (const auto status = fields->Read("max_input_chars_per_word", definition.max_characters_per_word); !status.ok()) {
     return status;
   }
-  if (definition.max_characters_per_word < 0) return fields->Error("max_input_chars_per_word", "must not be negative");
+  if (definition.max_characters_per_word < 0 || definition.max_characters_per_word > kLongestWord) {
+    return fields->Error("max_input_chars_per_word", StrCat("must be 0 to ", kLongestWord));
+  }
 
   const auto vocabulary = fields->Object("vocab");
   if (!vocabulary.ok()) return vocabulary.status();

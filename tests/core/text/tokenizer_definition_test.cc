@@ -57,6 +57,8 @@ TEST(TokenizerDefinition, NamesFileAndFieldOfWhatIsWrong) {
       {"model.continuing_subword_prefix", [](json& t) { t["model"]["continuing_subword_prefix"] = 2; }},
       {"model.max_input_chars_per_word", [](json& t) { t["model"]["max_input_chars_per_word"] = -1; }},
       {"model.max_input_chars_per_word", [](json& t) { t["model"]["max_input_chars_per_word"] = 1e300; }},
+      {"model.max_input_chars_per_word must be 0 to 1000",
+       [](json& t) { t["model"]["max_input_chars_per_word"] = 1001; }},
       {"model.vocab", [](json& t) { t["model"]["vocab"] = json::array(); }},
       {"model.vocab.'bank'", [](json& t) { t["model"]["vocab"]["bank"] = "7"; }},
       {"model.vocab.'bank'", [](json& t) { t["model"]["vocab"]["bank"] = -7; }},
@@ -70,6 +72,19 @@ TEST(TokenizerDefinition, NamesFileAndFieldOfWhatIsWrong) {
       {"added_tokens[1].id", [](json& t) { t["added_tokens"][1]["id"] = -1; }},
       {"'[SEP]' has id 9", [](json& t) { t["added_tokens"][3]["id"] = 9; }},
       {"added token is empty", [](json& t) { t["added_tokens"][3]["content"] = ""; }},
+      {"added token 9 has 1001 bytes",
+       [](json& t) {
+         t["added_tokens"].push_back(t["added_tokens"][3]);
+         t["added_tokens"][4]["content"] = std::string(1001, 'x');
+         t["added_tokens"][4]["id"] = 9;
+       }},
+      {"begins with white space",
+       [](json& t) {
+         t["added_tokens"].push_back(t["added_tokens"][3]);
+         t["added_tokens"][4]["content"] = "\xE2\x80\x83x";
+         t["added_tokens"][4]["rstrip"] = true;
+         t["added_tokens"][4]["id"] = 9;
+       }},
       {"empty once normalised",
        [](json& t) {
          t["added_tokens"].push_back(t["added_tokens"][3]);
