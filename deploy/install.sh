@@ -6,6 +6,7 @@
 #                               implementations, Prometheus, buf, clang-format and clang-tidy
 #   deploy/install.sh --benchmarks
 #                               also what tests/benchmarks/run.sh compares with, in a virtual environment of its own
+#   deploy/install.sh --fuzz    also clang with its sanitizers and libFuzzer, for tests/fuzz/run.sh
 #   deploy/install.sh --torch cuda
 #                               also the LibTorch that runs on NVIDIA GPUs, with CUDA's libraries (some 5 GB), for
 #                               deploy/bundle.sh: what is built against the other one runs with either
@@ -25,18 +26,19 @@ base_sha256=b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54
 buf_version=1.75.0
 buf_sha256=98b19d4b2b46130e083157490c54dfdcb8ea771e53204d3c6a06a2b12edd0503
 
-with_tests=no with_benchmarks=no torch=cpu only_list=no
+with_tests=no with_benchmarks=no with_fuzz=no torch=cpu only_list=no
 while [ $# -gt 0 ]; do
   case $1 in
     --tests) with_tests=yes ;;
     --benchmarks) with_benchmarks=yes ;;
+    --fuzz) with_fuzz=yes ;;
     --list) only_list=yes ;;
     --torch) torch=${2:-}; shift ;;
     *) torch= ;;
   esac
   case $torch in
     cpu | cuda) ;;
-    *) echo "usage: deploy/install.sh [--tests] [--benchmarks] [--torch cpu|cuda] [--list]" >&2; exit 2 ;;
+    *) echo "usage: deploy/install.sh [--tests] [--benchmarks] [--fuzz] [--torch cpu|cuda] [--list]" >&2; exit 2 ;;
   esac
   shift
 done
@@ -47,6 +49,7 @@ packages=(g++ cmake ninja-build ccache pkg-config ca-certificates curl unzip pyt
   libcurl4-openssl-dev libgoogle-perftools-dev libgtest-dev libgmock-dev libbenchmark-dev)
 [ $with_tests = no ] || packages+=(clang-format clang-tidy prometheus npm chromium golang-go golang-google-grpc-dev
   golang-goprotobuf-dev)
+[ $with_fuzz = no ] || packages+=(clang libclang-rt-14-dev llvm)
 [ $only_list = no ] || { printf '%s\n' "${packages[@]}"; exit; }
 
 missing=()

@@ -74,6 +74,12 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
     limits->add_option(name, value, help)->check(positive)->capture_default_str();
   };
   limit("--max-running-jobs", options.jobs.max_running_jobs, "Trainers at once; the other jobs wait in order");
+  limits
+      ->add_option("--trainer-memory", options.jobs.limits.memory_bytes,
+                   "Memory of one trainer, in bytes or as 8GB, mapped files and the GPU's not counted; a job that asks "
+                   "for more fails with \"out of memory\". Default: no limit")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+      ->check(CLI::Range(int64_t{128} << 20, int64_t{1} << 50));  // with less no trainer comes as far as to say so
   limit("--max-message-bytes", options.api.max_message_bytes, "Largest gRPC message");
   limit("--max-calls", options.max_calls, "gRPC calls at once, beside the job watches");
   limit("--max-text-bytes", options.tagging.max_text_bytes, "Largest text to tag");

@@ -14,13 +14,17 @@ namespace {
 using nlohmann::json;
 
 constexpr int kDeepest = 32;
+constexpr int64_t kMostValues = 1'000'000;  // keys among them; the header of a BERT of 512 layers has 150,000
 
 }  // namespace
 
 absl::StatusOr<json> ParseJsonObject(std::string_view text) {
-  // The parser itself keeps its stack on the heap and would follow any depth; the callback ends that.
+  // The parser itself keeps its stack on the heap and would follow any depth, and an empty
+  // list of three bytes takes fifty of memory; the callback ends that.
   std::vector<std::set<std::string>> keys;
-  const auto check = [&keys](int depth, json::parse_event_t event, json& value) {
+  int64_t values = 0;
+  const auto check = [&](int depth, json::parse_event_t event, json& value) {
+    if (++values > kMostValues) throw std::length_error(StrCat("more than ", kMostValues, " values"));
     if (event == json::parse_event_t::object_start || event == json::parse_event_t::array_start) {
       if (depth >= kDeepest) throw std::length_error(StrCat("nested deeper than ", kDeepest));
       keys.emplace_back();

@@ -8,7 +8,8 @@
 
 namespace fintag {
 
-// INVALID_ARGUMENT for anything but one JSON object (RFC 8259), nested no deeper than 32, each key of an object once.
+// INVALID_ARGUMENT for anything but one JSON object (RFC 8259), nested no deeper than 32, of a million values and
+// keys at most, each key of an object once.
 absl::StatusOr<nlohmann::json> ParseJsonObject(std::string_view text);
 
 }  // namespace fintag

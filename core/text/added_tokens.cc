@@ -68,7 +68,7 @@ void AddedTokenFinder::Split(std::string_view text, std::vector<TextPart>& parts
     if (token.single_word && !IsSingleWord(text, begin, end)) continue;
     if (token.lstrip) {
       size_t stripped = begin;
-      while (stripped > 0 && HasFlag(text, PreviousCodePoint(text, stripped), kWhiteSpace)) {
+      while (stripped > covered && HasFlag(text, PreviousCodePoint(text, stripped), kWhiteSpace)) {
         stripped = PreviousCodePoint(text, stripped);
       }
       begin = std::max(stripped, covered);

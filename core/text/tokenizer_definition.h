@@ -2,6 +2,7 @@
 // `tokenizer_config.json`. Read here, checked here, built into a WordPieceTokenizer elsewhere.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -15,6 +16,11 @@
 #include "core/text/bert_normalizer.h"
 
 namespace fintag {
+
+// The largest vocabularies have half as many. A file of a few bytes a piece must not fill the memory.
+inline constexpr size_t kMostPieces = 1'000'000;
+// Of tokenizer.json's max_input_chars_per_word: a word takes time quadratic in its characters.
+inline constexpr int64_t kLongestWord = 1000;
 
 struct TokenizerDefinition {
   std::string file;  // that the vocabulary comes from, for errors

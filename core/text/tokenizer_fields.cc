@@ -1,24 +1,30 @@
 #include "core/text/tokenizer_fields.h"
 
+#include <exception>
+#include <stdexcept>
+
 #include "core/text/strings.h"
 
 namespace fintag {
 namespace {
 
 constexpr int kDeepest = 2;
+constexpr int64_t kMostValues = 4'000'000;  // each takes 16 bytes at least, and a container 48 more
 
 }  // namespace
 
 absl::StatusOr<nlohmann::json> ParseJsonObject(std::string_view bytes, std::string_view file) {
   using Event = nlohmann::json::parse_event_t;
-  const auto keep = [](int depth, Event event, const nlohmann::json&) {
+  int64_t values = 0;
+  const auto keep = [&values](int depth, Event event, const nlohmann::json&) {
+    if (++values > kMostValues) throw std::length_error(StrCat("more than ", kMostValues, " values"));
     return depth <= kDeepest || (event != Event::object_start && event != Event::array_start);
   };
   try {
     nlohmann::json json = nlohmann::json::parse(bytes.begin(), bytes.end(), keep);
     if (json.is_object()) return json;
     return absl::InvalidArgumentError(StrCat(file, ": not a JSON object"));
-  } catch (const nlohmann::json::exception& error) {
+  } catch (const std::exception& error) {
     return absl::InvalidArgumentError(StrCat(file, ": not valid JSON: ", error.what()));
   }
 }

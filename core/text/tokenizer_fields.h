@@ -14,7 +14,7 @@ namespace fintag {
 inline constexpr std::string_view kTokenizerConfigFile = "tokenizer_config.json";
 
 // Parses `bytes`, which must hold one JSON object. Containers nested deeper than three levels are dropped: nothing we
-// read lies there, and a hostile file must not make us hold them.
+// read lies there, and a hostile file must not make us hold them; nor more than some millions of values.
 absl::StatusOr<nlohmann::json> ParseJsonObject(std::string_view bytes, std::string_view file);
 
 // A JSON object and where it is: "tokenizer.json: model".

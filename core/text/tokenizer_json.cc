@@ -56,12 +56,16 @@ absl::Status ReadModel(const JsonFields& root, TokenizerDefinition& definition) 
   if (const auto status = fields->Read("max_input_chars_per_word", definition.max_characters_per_word); !status.ok()) {
     return status;
   }
-  if (definition.max_characters_per_word < 0) return fields->Error("max_input_chars_per_word", "must not be negative");
+  if (definition.max_characters_per_word < 0 || definition.max_characters_per_word > kLongestWord) {
+    return fields->Error("max_input_chars_per_word", StrCat("must be 0 to ", kLongestWord));
+  }
 
   const auto vocabulary = fields->Object("vocab");
   if (!vocabulary.ok()) return vocabulary.status();
-  const auto size = static_cast<int64_t>(vocabulary->json().size());
-  definition.vocabulary.reserve(static_cast<size_t>(size));
+  if (vocabulary->json().size() > kMostPieces) {
+    return fields->Error("vocab", StrCat("has more than ", kMostPieces, " pieces"));
+  }
+  definition.vocabulary.reserve(vocabulary->json().size());
   for (const auto& [piece, json] : vocabulary->json().items()) {
     const bool whole = json.is_number_unsigned() && json.get<uint64_t>() <= uint64_t{INT32_MAX};
     if (!whole) return vocabulary->Error(StrCat("'", piece, "'"), "must be a whole number, not negative");

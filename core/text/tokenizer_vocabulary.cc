@@ -71,6 +71,9 @@ absl::Status ReadVocabularyLines(std::string_view bytes, TokenizerDefinition& de
     return absl::InvalidArgumentError(StrCat(kVocabularyFile, ": ", status.message()));
   }
   for (size_t begin = 0; begin < bytes.size();) {
+    if (definition.vocabulary.size() == kMostPieces) {
+      return absl::InvalidArgumentError(StrCat(kVocabularyFile, ": has more than ", kMostPieces, " lines"));
+    }
     const size_t end = std::min(bytes.find_first_of("\r\n", begin), bytes.size());
     definition.vocabulary.emplace_back(bytes.substr(begin, end - begin),
                                        static_cast<int32_t>(definition.vocabulary.size()));

@@ -48,8 +48,9 @@ bool IsDoubleQuote(char32_t c) { return IsOneOf(c, U"\"\u201C\u201D\u201E\u00AB\
 bool IsLongDash(char32_t c) { return c == U'\u2014' || c == U'\u2015'; }
 bool IsEdge(char32_t c) { return c != U'/' && (IsPunctuation(c) || IsCurrency(c)); }
 
+constexpr std::u32string_view kOpening = U"([{", kClosing = U")]}";
+
 char32_t OpeningOf(char32_t c) {
-  constexpr std::u32string_view kOpening = U"([{", kClosing = U")]}";
   const size_t at = kClosing.find(c);
   return at == std::u32string_view::npos ? 0 : kOpening[at];
 }
@@ -146,15 +147,10 @@ class Splitter {
     Add(begin, end);
   }
 
-  bool KeepsBracket(size_t begin, size_t end) const {
-    const char32_t opening = OpeningOf(At(end - 1));
-    if (opening == 0) return false;
-    int depth = 0;
-    for (size_t i = end; i-- > begin;) {
-      if (At(i) == At(end - 1)) ++depth;
-      if (At(i) == opening && --depth == 0) return true;
-    }
-    return false;
+  bool KeepsBracket(size_t begin, size_t end) {
+    if (OpeningOf(At(end - 1)) == 0) return false;
+    LookThrough(begin, end);
+    return closes_[end - 1 - begin];
   }
 
   // The first character behind `end` that is no space; 0 at the end of the text.
@@ -163,7 +159,7 @@ class Splitter {
     return At(end);
   }
 
-  bool KeepsDot(size_t begin, size_t end) const {
+  bool KeepsDot(size_t begin, size_t end) {
     if (At(end - 1) != U'.' || end - begin < 2) return false;
     const char32_t following = Following(end);
     if (end - begin == 2 && IsUpper(At(begin))) return following != 0;  // an initial
@@ -175,25 +171,46 @@ class Splitter {
   }
 
   // "U.S.", "a.m.", "Ph.D.": groups of one or two letters, each with a dot behind it, two groups at least.
-  bool IsDotted(size_t begin, size_t end) const {
+  bool IsDotted(size_t begin, size_t end) {
+    LookThrough(begin, end);
+    return end <= dotted_end_ && end > second_dot_;
+  }
+
+  // Learns of a piece, once, what KeepsBracket and IsDotted want to know: both are asked about one end of it after the
+  // other, from the right, and a piece may be as long as the text.
+  void LookThrough(size_t begin, size_t end) {
+    if (begin == looked_at_) return;
+    looked_at_ = begin;
+    closes_.assign(end - begin, false);
+    std::array<size_t, kOpening.size()> open = {};
+    dotted_end_ = second_dot_ = end;
+    bool dotted = true;
     size_t groups = 0, letters = 0;
     for (size_t i = begin; i < end; ++i) {
-      if (At(i) == U'.') {
-        if (letters == 0 || letters > 2) return false;
-        ++groups;
-        letters = 0;
-      } else if (IsLetter(At(i))) {
-        ++letters;
-      } else {
-        return false;
+      if (const size_t opening = kOpening.find(At(i)); opening != kOpening.npos) ++open[opening];
+      if (const size_t closing = kClosing.find(At(i)); closing != kClosing.npos && open[closing] > 0) {
+        closes_[i - begin] = true;
+        --open[closing];
       }
+      const bool dot = At(i) == U'.';
+      if (dotted && (dot ? letters == 0 || letters > 2 : !IsLetter(At(i)))) {
+        dotted = false;
+        dotted_end_ = i;
+      }
+      letters = dot ? 0 : letters + 1;
+      if (dot && ++groups == 2) second_dot_ = i;
     }
-    return groups >= 2;
   }
 
   std::string_view text_;
   std::vector<Character> characters_;
   std::vector<TextWord> words_;
+
+  // Of the piece that LookThrough saw last.
+  size_t looked_at_ = std::u32string_view::npos;  // where it begins
+  std::vector<bool> closes_;                      // whether each character closes a bracket that is opened in it
+  size_t dotted_end_ = 0;                         // up to where it is groups of letters and dots
+  size_t second_dot_ = 0;                         // its place, or the piece's end
 };
 
 }  // namespace

@@ -181,6 +181,23 @@ class Tokenizer final : public WordPieceTokenizer {
   std::array<uint8_t, 128> ascii_flags_ = AsciiFlags();
 };
 
+constexpr size_t kLongestForm = 1000;  // bytes
+
+// Whether `form` can be looked for. A text is compared with forms at each of its places, and looked through for the
+// white space that an rstrip token takes: neither must take time quadratic in the text.
+absl::Status CheckForm(const TokenizerDefinition& definition, const AddedToken& token, std::string_view form) {
+  const auto error = [&](std::string_view what) {
+    return absl::InvalidArgumentError(StrCat(definition.file, ": added token ", token.id, " ", what));
+  };
+  if (form.empty()) return error("is empty once normalised; say \"normalized\": false");
+  if (form.size() > kLongestForm) return error(StrCat("has ", form.size(), " bytes; ", kLongestForm, " at most"));
+  size_t behind = 0;
+  if (token.rstrip && (PropertiesOf(NextCodePoint(form, behind)).flags & kWhiteSpace)) {
+    return error("begins with white space, and so cannot have \"rstrip\"");
+  }
+  return absl::OkStatus();
+}
+
 // The finder for the added tokens that are looked for in the normalised text, or for the others. Of two tokens with
 // the same normalised form the lower id counts; the library leaves that to chance.
 absl::StatusOr<AddedTokenFinder> MakeFinder(const TokenizerDefinition& definition, bool normalized) {
@@ -192,15 +209,10 @@ absl::StatusOr<AddedTokenFinder> MakeFinder(const TokenizerDefinition& definitio
   const BertNormalizer normalizer(definition.normalizer);
   std::vector<std::string> forms;
   for (const AddedToken& token : tokens) {
-    forms.push_back(token.content);
-    if (!normalized) continue;
     NormalizedText text;
-    normalizer.Append(token.content, 0, text);
-    if (text.bytes.empty()) {
-      return absl::InvalidArgumentError(
-          StrCat(definition.file, ": added token ", token.id, " is empty once normalised; say \"normalized\": false"));
-    }
-    forms.back() = text.bytes;
+    if (normalized) normalizer.Append(token.content, 0, text);
+    forms.push_back(normalized ? text.bytes : token.content);
+    if (const auto status = CheckForm(definition, token, forms.back()); !status.ok()) return status;
   }
   return AddedTokenFinder(tokens, forms);
 }
@@ -211,17 +223,21 @@ absl::StatusOr<std::shared_ptr<const WordPieceTokenizer>> WordPieceTokenizer::Lo
     const std::filesystem::path& folder) {
   auto definition = ReadTokenizerDefinition(folder);
   if (!definition.ok()) return definition.status();
-  const PieceIds pieces = IdsOf(*definition);
-  if (const auto status = AssignAddedIds(pieces, *definition); !status.ok()) return status;
-  auto texts = TextsById(*definition);
+  return Build(*std::move(definition));
+}
+
+absl::StatusOr<std::shared_ptr<const WordPieceTokenizer>> WordPieceTokenizer::Build(TokenizerDefinition definition) {
+  const PieceIds pieces = IdsOf(definition);
+  if (const auto status = AssignAddedIds(pieces, definition); !status.ok()) return status;
+  auto texts = TextsById(definition);
   if (!texts.ok()) return texts.status();
-  const auto special = FindSpecialTokens(pieces, *definition);
+  const auto special = FindSpecialTokens(pieces, definition);
   if (!special.ok()) return special.status();
-  auto given_finder = MakeFinder(*definition, /*normalized=*/false);
+  auto given_finder = MakeFinder(definition, /*normalized=*/false);
   if (!given_finder.ok()) return given_finder.status();
-  auto normalized_finder = MakeFinder(*definition, /*normalized=*/true);
+  auto normalized_finder = MakeFinder(definition, /*normalized=*/true);
   if (!normalized_finder.ok()) return normalized_finder.status();
-  return std::make_shared<const Tokenizer>(*definition, *std::move(texts), *special, *std::move(given_finder),
+  return std::make_shared<const Tokenizer>(definition, *std::move(texts), *special, *std::move(given_finder),
                                            *std::move(normalized_finder));
 }
 

@@ -15,6 +15,8 @@
 
 namespace fintag {
 
+struct TokenizerDefinition;
+
 // One WordPiece.
 struct Token {
   int32_t id;     // row of the vocabulary
@@ -40,6 +42,9 @@ class WordPieceTokenizer {
   // WordPiece tokenizer (another model, normaliser or pre-tokenizer; [UNK], [CLS], [SEP] or [PAD] missing; ids not
   // dense).
   static absl::StatusOr<std::shared_ptr<const WordPieceTokenizer>> Load(const std::filesystem::path& folder);
+
+  // The same from what the files say (tokenizer_definition.h).
+  static absl::StatusOr<std::shared_ptr<const WordPieceTokenizer>> Build(TokenizerDefinition definition);
 
   virtual ~WordPieceTokenizer() = default;
 

@@ -56,12 +56,12 @@ struct StartCodec {
   static TrainingStart Read(const json& o) {
     TrainingStart e;
     o.at("device").get_to(e.device);
-    o.at("threads").get_to(e.threads);
-    o.at("parameters").get_to(e.parameters);
-    o.at("train_sentences").get_to(e.train_sentences);
-    o.at("train_tokens").get_to(e.train_tokens);
-    o.at("validation_sentences").get_to(e.validation_sentences);
-    o.at("total_steps").get_to(e.total_steps);
+    ReadInteger(o.at("threads"), e.threads);
+    ReadInteger(o.at("parameters"), e.parameters);
+    ReadInteger(o.at("train_sentences"), e.train_sentences);
+    ReadInteger(o.at("train_tokens"), e.train_tokens);
+    ReadInteger(o.at("validation_sentences"), e.validation_sentences);
+    ReadInteger(o.at("total_steps"), e.total_steps);
     e.word_lookup = ScoresFromJson(o.at("word_lookup"));
     o.at("tags").get_to(e.tags);
     o.at("notes").get_to(e.notes);
@@ -84,13 +84,13 @@ struct ProgressCodec {
   }
   static TrainingProgress Read(const json& o) {
     TrainingProgress e;
-    o.at("epoch").get_to(e.epoch);
-    o.at("step").get_to(e.step);
-    o.at("total_steps").get_to(e.total_steps);
+    ReadInteger(o.at("epoch"), e.epoch);
+    ReadInteger(o.at("step"), e.step);
+    ReadInteger(o.at("total_steps"), e.total_steps);
     e.epoch_fraction = NumberFromJson(o.at("epoch_fraction"));
     e.loss = NumberFromJson(o.at("loss"));
     e.learning_rate = NumberFromJson(o.at("learning_rate"));
-    o.at("tokens").get_to(e.tokens);
+    ReadInteger(o.at("tokens"), e.tokens);
     e.tokens_per_second = NumberFromJson(o.at("tokens_per_second"));
     e.seconds_left = NumberFromJson(o.at("seconds_left"));
     return e;
@@ -112,7 +112,7 @@ struct EpochCodec {
   }
   static EpochResult Read(const json& o) {
     EpochResult e;
-    o.at("epoch").get_to(e.epoch);
+    ReadInteger(o.at("epoch"), e.epoch);
     e.train_loss = NumberFromJson(o.at("train_loss"));
     e.validation_loss = NumberFromJson(o.at("validation_loss"));
     e.scores = ScoresFromJson(o.at("scores"));
@@ -132,7 +132,13 @@ struct FinishedCodec {
     o["kept_epoch"] = e.kept_epoch;
     o["cancelled"] = e.cancelled;
   }
-  static TrainingFinished Read(const json& o) { return {o.at("best_epoch"), o.at("kept_epoch"), o.at("cancelled")}; }
+  static TrainingFinished Read(const json& o) {
+    TrainingFinished e;
+    ReadInteger(o.at("best_epoch"), e.best_epoch);
+    ReadInteger(o.at("kept_epoch"), e.kept_epoch);
+    o.at("cancelled").get_to(e.cancelled);
+    return e;
+  }
 };
 
 struct FailedCodec {
@@ -191,8 +197,8 @@ absl::StatusOr<Event> DecodeEvent(std::string_view line) {
   try {
     const json object = json::parse(text);
     Event event;
-    object.at("sequence").get_to(event.sequence);
-    object.at("time").get_to(event.unix_milliseconds);
+    ReadInteger(object.at("sequence"), event.sequence);
+    ReadInteger(object.at("time"), event.unix_milliseconds);
     const std::string type = object.at("type");
     if (ReadIf<StateCodec>(type, object, event) || ReadIf<StartCodec>(type, object, event) ||
         ReadIf<ProgressCodec>(type, object, event) || ReadIf<EpochCodec>(type, object, event) ||

@@ -136,9 +136,9 @@ EntityScores EntityScoresFromJson(const json& object) {
   object.at("precision").get_to(scores.precision);
   object.at("recall").get_to(scores.recall);
   object.at("f1").get_to(scores.f1);
-  object.at("support").get_to(scores.support);
-  object.at("predicted").get_to(scores.predicted);
-  object.at("correct").get_to(scores.correct);
+  ReadInteger(object.at("support"), scores.support);
+  ReadInteger(object.at("predicted"), scores.predicted);
+  ReadInteger(object.at("correct"), scores.correct);
   return scores;
 }
 
@@ -148,9 +148,14 @@ Scores ScoresFromJson(const json& object) {
   scores.macro = EntityScoresFromJson(object.at("macro"));
   for (const json& label : object.at("labels")) scores.labels.push_back(EntityScoresFromJson(label));
   object.at("accuracy").get_to(scores.accuracy);
-  object.at("words").get_to(scores.words);
+  ReadInteger(object.at("words"), scores.words);
   // Not in what was written before it was counted.
-  if (object.contains("confusion")) object["confusion"].get_to(scores.confusion);
+  if (!object.contains("confusion")) return scores;
+  for (const auto& [gold, row] : object["confusion"].get_ref<const json::object_t&>()) {
+    for (const auto& [predicted, words] : row.get_ref<const json::object_t&>()) {
+      ReadInteger(words, scores.confusion[gold][predicted]);
+    }
+  }
   return scores;
 }
 

@@ -24,6 +24,13 @@ nlohmann::json ToJson(const Scores& scores);
 EntityScores EntityScoresFromJson(const nlohmann::json& json);
 Scores ScoresFromJson(const nlohmann::json& json);
 
+// Reads a whole number. Throws nlohmann::json::exception where it is none: get_to would cast a fraction, and casting
+// 1e300 is undefined.
+template <typename Integer>
+void ReadInteger(const nlohmann::json& json, Integer& field) {
+  field = static_cast<Integer>(json.get_ref<const nlohmann::json::number_integer_t&>());
+}
+
 // JSON has no NaN and no infinity: both are written as null, which is read as NaN.
 double NumberFromJson(const nlohmann::json& json);
 

@@ -19,8 +19,9 @@ inline constexpr int64_t kLargestChunk = 1 << 20;
 
 // Receives the files of `descriptions` into `folder`, one behind the other, under their own names (`plain_names`) or as
 // "0", "1", ... `next_chunk` gives the next chunk, or nullptr at the stream's end. INVALID_ARGUMENT: a chunk too large,
-// a stream that ends too early or goes on too long, a wrong checksum; RESOURCE_EXHAUSTED: the disk is full. Every file
-// is synced. `fields` are the descriptions' names in messages.
+// a stream that ends too early or goes on too long, a wrong checksum; RESOURCE_EXHAUSTED: the files do not fit on the
+// disk, of which 64 MiB stay free, seen before the first byte and again before each chunk. Every file is synced.
+// `fields` are the descriptions' names in messages.
 absl::Status ReceiveFiles(const std::vector<fintag::v1::FileDescription>& descriptions,
                           const std::vector<std::string>& fields, const std::filesystem::path& folder, bool plain_names,
                           const std::function<const std::string*()>& next_chunk);

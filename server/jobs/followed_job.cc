@@ -83,7 +83,7 @@ absl::Status FollowedJob::Launch() {
     if (absl::Status logged = folder_.AppendState({"VALIDATING", "", ""}); !logged.ok()) return logged;
   }
   absl::StatusOr<std::unique_ptr<WorkerProcess>> process =
-      WorkerProcess::Start(surroundings_.options.trainer, folder_.path());
+      WorkerProcess::Start(surroundings_.options.trainer, folder_.path(), surroundings_.options.limits);
   if (!process.ok()) return process.status();
   process_ = *std::move(process);
   return absl::OkStatus();

@@ -18,6 +18,8 @@ namespace fs = std::filesystem;
 
 constexpr std::streamoff kTailBytes = 2000;
 constexpr int kTailLines = 10;
+constexpr fs::perms kModelFile =
+    fs::perms::owner_read | fs::perms::owner_write | fs::perms::group_read | fs::perms::others_read;
 
 }  // namespace
 
@@ -61,10 +63,13 @@ absl::Status JobFolder::LinkCheckpoint(const fs::path& to) const {
   std::error_code error;
   for (auto entry = fs::directory_iterator(checkpoint(), error); !error && entry != fs::end(entry);
        entry.increment(error)) {
-    if (!entry->is_regular_file()) continue;
+    // Of the entry itself: what a link leads to is not the trainer's to give away.
+    if (entry->symlink_status(error).type() != fs::file_type::regular) continue;
     const fs::path target = to / entry->path().filename();
     fs::create_hard_link(entry->path(), target, error);
     if (error) fs::copy_file(entry->path(), target, error);
+    // The trainer writes for itself alone; a model's files are readable like those of an import.
+    if (!error) fs::permissions(target, kModelFile, error);
     if (error) break;
   }
   if (error) return absl::ErrnoToStatus(error.value(), StrCat("cannot take over ", checkpoint().string()));
@@ -79,7 +84,7 @@ std::optional<EpochResult> JobFolder::RecordedEpoch() const {
     for (const nlohmann::json& object : record.at("epochs")) {
       if (object.at("epoch") != record.at("kept_epoch")) continue;
       EpochResult epoch;
-      object.at("epoch").get_to(epoch.epoch);
+      ReadInteger(object.at("epoch"), epoch.epoch);
       epoch.scores = ScoresFromJson(object.at("scores"));
       epoch.unseen = EntityScoresFromJson(object.at("unseen"));
       return epoch;

@@ -14,6 +14,7 @@
 #include "server/datasets/dataset_registry.h"
 #include "server/jobs/job.h"
 #include "server/jobs/job_store.h"
+#include "server/jobs/worker_process.h"
 #include "server/models/model_registry.h"
 
 namespace fintag::server {
@@ -21,6 +22,7 @@ namespace fintag::server {
 struct JobQueueOptions {
   std::filesystem::path folder;   // DATA/jobs; a job's folder is folder/{id} (JOB_FOLDER.md)
   std::filesystem::path trainer;  // the program fintag-train
+  TrainerLimits limits;           // of each
   int32_t max_running_jobs = 1;
   double cancel_seconds = 1;  // from SIGTERM to SIGKILL; what follows fits into the second of two
 };

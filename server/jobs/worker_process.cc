@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,11 +25,18 @@
 #include "absl/strings/strip.h"
 #include "core/text/strings.h"
 #include "core/training/file_io.h"
+#include "server/jobs/trainer_environment.h"
 
 namespace fintag::server {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr rlim_t kMostDescriptors = 4096;
+// The weights of the largest model that is read, 2^31 numbers of four bytes, and as much again for what lies beside.
+constexpr rlim_t kLargestFile = rlim_t{16} << 30;
+// Tagging beside it goes first where processors are short.
+constexpr int kNiceness = 5;
 
 // Stands for a step of the child that failed; sent to the parent with its errno.
 struct ChildError {
@@ -35,10 +44,19 @@ struct ChildError {
   int error;
 };
 
+using Resource = decltype(RLIMIT_CORE);
+struct Limit {
+  Resource resource;
+  rlimit most;
+};
+
 // What the child needs, prepared before the fork: after it only async-signal-safe calls are allowed.
 struct ChildPlan {
   const char* program;
   std::array<char*, 4> arguments;
+  std::vector<char*> environment;  // ended by null
+  const char* folder;
+  std::vector<Limit> limits;
   int null_input;
   int output;
   int pid_file;
@@ -51,6 +69,18 @@ struct ChildPlan {
   strncpy(failure.step, step, sizeof failure.step - 1);
   [[maybe_unused]] const ssize_t written = write(plan.report, &failure, sizeof failure);
   _exit(127);
+}
+
+// Takes away what the trainer has no use for.
+void ConfineChild(const ChildPlan& plan) {
+  // The program gains nothing by files that are set-user-ID, and no core dump leaves texts or weights behind.
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) FailChild(plan, "no_new_privs");
+  for (const Limit& limit : plan.limits) {
+    if (setrlimit(limit.resource, &limit.most) != 0) FailChild(plan, "setrlimit");
+  }
+  umask(077);
+  if (chdir(plan.folder) != 0) FailChild(plan, "chdir");
+  setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + kNiceness);  // if it may not, it stays as it is
 }
 
 [[noreturn]] void RunChild(const ChildPlan& plan) {
@@ -77,7 +107,8 @@ struct ChildPlan {
     // Kernels before 5.11 have no such flag.
     for (int descriptor = 3; descriptor < 65536; ++descriptor) fcntl(descriptor, F_SETFD, FD_CLOEXEC);
   }
-  execv(plan.program, plan.arguments.data());
+  ConfineChild(plan);
+  execve(plan.program, plan.arguments.data(), plan.environment.data());
   FailChild(plan, "exec");
 }
 
@@ -92,6 +123,22 @@ int AboveStandard(int descriptor) {
   close(descriptor);
   errno = error;
   return moved;
+}
+
+// The limits to set, none above what this process may have itself.
+std::vector<Limit> Limits(const TrainerLimits& wanted) {
+  std::vector<Limit> limits;
+  const auto add = [&limits](Resource resource, rlim_t most) {
+    rlimit present = {};
+    getrlimit(resource, &present);
+    const rlim_t limit = std::min(most, present.rlim_max);  // RLIM_INFINITY is the largest
+    limits.push_back({resource, {limit, limit}});
+  };
+  add(RLIMIT_CORE, 0);
+  add(RLIMIT_NOFILE, kMostDescriptors);
+  add(RLIMIT_FSIZE, kLargestFile);
+  if (wanted.memory_bytes > 0) add(RLIMIT_DATA, static_cast<rlim_t>(wanted.memory_bytes));
+  return limits;
 }
 
 // Whether a trainer holds the lock of this folder.
@@ -187,7 +234,8 @@ std::string WorkerExit::Describe() const {
   return "ended with a status that nobody saw";
 }
 
-absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const fs::path& trainer, const fs::path& folder) {
+absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const fs::path& trainer, const fs::path& folder,
+                                                                    const TrainerLimits& limits) {
   std::error_code error;
   const std::string program = fs::absolute(trainer, error).string();
   const std::string place = fs::canonical(folder, error).string();
@@ -207,6 +255,11 @@ absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const fs::pa
   std::string option = "--job";
   plan.program = program.c_str();
   plan.arguments = {const_cast<char*>(program.c_str()), option.data(), const_cast<char*>(place.c_str()), nullptr};
+  std::vector<std::string> environment = TrainerEnvironment(environ, place);
+  for (std::string& variable : environment) plan.environment.push_back(variable.data());
+  plan.environment.push_back(nullptr);
+  plan.folder = place.c_str();
+  plan.limits = Limits(limits);
   plan.null_input = open_file("/dev/null", O_RDONLY);
   plan.output = open_file(place + "/trainer.out", O_WRONLY | O_CREAT | O_APPEND);
   plan.pid_file = open_file(place + "/trainer.pid", O_WRONLY | O_CREAT | O_TRUNC);

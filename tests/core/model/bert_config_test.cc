@@ -217,5 +217,11 @@ TEST(BertConfig, RefusesWhatIsNotOneJsonObject) {
   }
 }
 
+TEST(BertConfig, RefusesMoreValuesThanAConfigurationHas) {
+  std::string lists = "{\"a\":[";
+  for (int i = 0; i < 1'000'000; ++i) lists += "[],";
+  EXPECT_THAT(ParseBertConfig(lists + "0]}").status().ToString(), HasSubstr("more than 1000000 values"));
+}
+
 }  // namespace
 }  // namespace fintag

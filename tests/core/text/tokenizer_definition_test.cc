@@ -57,6 +57,8 @@ TEST(TokenizerDefinition, NamesFileAndFieldOfWhatIsWrong) {
       {"model.continuing_subword_prefix", [](json& t) { t["model"]["continuing_subword_prefix"] = 2; }},
       {"model.max_input_chars_per_word", [](json& t) { t["model"]["max_input_chars_per_word"] = -1; }},
       {"model.max_input_chars_per_word", [](json& t) { t["model"]["max_input_chars_per_word"] = 1e300; }},
+      {"model.max_input_chars_per_word must be 0 to 1000",
+       [](json& t) { t["model"]["max_input_chars_per_word"] = 1001; }},
       {"model.vocab", [](json& t) { t["model"]["vocab"] = json::array(); }},
       {"model.vocab.'bank'", [](json& t) { t["model"]["vocab"]["bank"] = "7"; }},
       {"model.vocab.'bank'", [](json& t) { t["model"]["vocab"]["bank"] = -7; }},
@@ -70,6 +72,19 @@ TEST(TokenizerDefinition, NamesFileAndFieldOfWhatIsWrong) {
       {"added_tokens[1].id", [](json& t) { t["added_tokens"][1]["id"] = -1; }},
       {"'[SEP]' has id 9", [](json& t) { t["added_tokens"][3]["id"] = 9; }},
       {"added token is empty", [](json& t) { t["added_tokens"][3]["content"] = ""; }},
+      {"added token 9 has 1001 bytes",
+       [](json& t) {
+         t["added_tokens"].push_back(t["added_tokens"][3]);
+         t["added_tokens"][4]["content"] = std::string(1001, 'x');
+         t["added_tokens"][4]["id"] = 9;
+       }},
+      {"begins with white space",
+       [](json& t) {
+         t["added_tokens"].push_back(t["added_tokens"][3]);
+         t["added_tokens"][4]["content"] = "\xE2\x80\x83x";
+         t["added_tokens"][4]["rstrip"] = true;
+         t["added_tokens"][4]["id"] = 9;
+       }},
       {"empty once normalised",
        [](json& t) {
          t["added_tokens"].push_back(t["added_tokens"][3]);
@@ -114,6 +129,25 @@ TEST(TokenizerDefinition, RefusesOversizedFiles) {
   folder.Write("tokenizer.json", "");
   std::filesystem::resize_file(folder.path() / "tokenizer.json", uintmax_t{1} << 34);
   ExpectInvalid(WordPieceTokenizer::Load(folder.path()).status(), "tokenizer.json", "at most");
+}
+
+// A line of one byte takes a hundred in memory, an empty list of three bytes fifty.
+TEST(TokenizerDefinition, RefusesFilesThatTakeTooMuchMemory) {
+  const auto lines = ParseVocabularyText(std::string(kMostPieces + 1, '\n'), "");
+  ExpectInvalid(lines.status(), "vocab.txt", "more than 1000000 lines");
+  EXPECT_TRUE(ParseVocabularyText(std::string(kMostPieces, '\n'), "").ok());
+
+  std::string lists = "{\"a\":[";
+  for (int i = 0; i < 2'500'000; ++i) lists += "[],";
+  lists += "0]}";
+  ExpectInvalid(ParseTokenizerJson(lists, "tokenizer.json").status(), "tokenizer.json", "more than 4000000 values");
+
+  std::string pieces = R"({"normalizer":{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,)"
+                       R"("lowercase":true},"pre_tokenizer":{"type":"BertPreTokenizer"},"model":{"unk_token":"[UNK]",)"
+                       R"("continuing_subword_prefix":"##","max_input_chars_per_word":100,"vocab":{)";
+  for (size_t i = 0; i < kMostPieces; ++i) pieces += "\"" + std::to_string(i) + "\":0,";
+  ExpectInvalid(ParseTokenizerJson(pieces + "\"\":0}}}", "tokenizer.json").status(), "model.vocab",
+                "more than 1000000 pieces");
 }
 
 TEST(TokenizerDefinition, ReadsVocabularyText) {

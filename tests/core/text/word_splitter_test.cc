@@ -118,5 +118,24 @@ TEST(WordSplitter, PutsEveryCharacterButSpaceIntoExactlyOneWord) {
   }
 }
 
+// A text may be one piece. Looking at all of it for each of its ends would take hours here.
+TEST(WordSplitter, TakesTimeLinearInThePiece) {
+  constexpr size_t kBytes = 1 << 20;
+  const auto repeat = [](std::string_view part) {
+    std::string text = "x";
+    while (text.size() < kBytes) text += part;
+    return text;
+  };
+  EXPECT_EQ(Words(repeat(")")).size(), kBytes);
+  EXPECT_EQ(Words(repeat(")]}")).size(), kBytes);
+  const std::string dotted = repeat(".x").substr(0, kBytes - 1) + '.';
+  EXPECT_THAT(Words(dotted), ElementsAre(dotted));
+  EXPECT_EQ(Words(dotted + repeat("!.").substr(1)).size(), kBytes + 1);
+}
+
+TEST(WordSplitter, KeepsTheBracketsThatAPieceOpens) {
+  EXPECT_THAT(Words("a(b)c)) a(b(c)) a([)] (a(b)"), ElementsAre("a(b)c", ")", ")", "a(b(c))", "a([)]", "(", "a(b)"));
+}
+
 }  // namespace
 }  // namespace fintag

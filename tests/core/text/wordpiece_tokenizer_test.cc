@@ -196,5 +196,27 @@ TEST(WordPieceTokenizer, TakesLongInputs) {
   EXPECT_TRUE(tokens.empty());
 }
 
+// Looking back over all white space for each token that takes it would be hours of work here.
+TEST(WordPieceTokenizer, TakesWhiteSpaceForTokensInLinearTime) {
+  nlohmann::json json = SmallTokenizer();
+  int32_t id = 9;
+  for (const char* content : {" ", "<x>"}) {
+    json["added_tokens"].push_back(json["added_tokens"][3]);
+    json["added_tokens"].back().update(
+        {{"id", id++}, {"content", content}, {"lstrip", true}, {"rstrip", content[0] == '<'}});
+  }
+  TemporaryFolder folder;
+  folder.Write("tokenizer.json", json.dump());
+  const auto tokenizer = WordPieceTokenizer::Load(folder.path());
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  constexpr int kSpaces = 1 << 20;
+  std::vector<Token> tokens;
+  ASSERT_TRUE((*tokenizer)->EncodeText(std::string(kSpaces, ' '), tokens).ok());
+  EXPECT_EQ(tokens.size(), kSpaces);
+  tokens.clear();
+  ASSERT_TRUE((*tokenizer)->EncodeText(std::string("<x>") + std::string(kSpaces, ' ') + "<x>", tokens).ok());
+  EXPECT_EQ(tokens.front(), (Token{10, 0, 0, kSpaces + 3}));
+}
+
 }  // namespace
 }  // namespace fintag

@@ -8,6 +8,7 @@
 #include <limits>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "core/training/event_json.h"
 #include "tests/core/model/temporary_folder.h"
 
@@ -111,6 +112,29 @@ TEST(EventLine, AnyChangedByteIsDataLoss) {
   for (size_t size = 0; size < line.size(); ++size) {
     ASSERT_EQ(DecodeEvent(line.substr(0, size)).status().code(), absl::StatusCode::kDataLoss) << size;
   }
+}
+
+// Found by tests/fuzz: casting such a number is undefined.
+TEST(EventLine, TakesNothingButWholeNumbersForCounts) {
+  for (const std::string& number : std::vector<std::string>{"1.7e32", "1.5", "null", "\"1\""}) {
+    for (const std::string& text : {
+             R"({"sequence":)" + number + R"(,"time":1,"type":"failed","code":"","reason":""})",
+             R"({"sequence":1,"time":)" + number + R"(,"type":"failed","code":"","reason":""})",
+             R"({"sequence":1,"time":1,"type":"finished","best_epoch":)" + number +
+                 R"(,"kept_epoch":1,"cancelled":true})",
+         }) {
+      const std::string line = absl::StrCat(absl::Hex(Crc32(text), absl::kZeroPad8), " ", text, "\n");
+      EXPECT_EQ(DecodeEvent(line).status().code(), absl::StatusCode::kDataLoss) << line;
+    }
+  }
+}
+
+TEST(EventLine, KeepsTheConfusion) {
+  EpochResult epoch = SomeEpoch();
+  epoch.scores.confusion = {{"O", {{"O", 7}, {"ORG", 1}}}, {"ORG", {{"ORG", 2}}}};
+  const absl::StatusOr<Event> decoded = DecodeEvent(EncodeEvent({4, 0, epoch}));
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(std::get<EpochResult>(decoded->what).scores.confusion, epoch.scores.confusion);
 }
 
 TEST(EventLine, ChecksumIsThatOfZlib) { EXPECT_EQ(Crc32("123456789"), 0xCBF43926u); }

@@ -2,9 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 
 #include <random>
 
+#include "absl/cleanup/cleanup.h"
 #include "core/training/sha256.h"
 #include "tests/server/storage/temporary_folder.h"
 
@@ -120,6 +122,35 @@ TEST_F(FileStreamTest, FolderThatCannotBeWrittenIsAnError) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("cannot write a"));
 }
 
+TEST_F(FileStreamTest, WhatDoesNotFitIsRefusedBeforeItIsSent) {
+  FileDescription huge = Describe("a", "x");
+  huge.set_size_bytes(int64_t{1} << 60);
+  const absl::Status status = ReceiveFiles({huge}, {"train"}, folder_.path(), true, []() -> const std::string* {
+    ADD_FAILURE() << "asked for a chunk";
+    return nullptr;
+  });
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("there are 1152921504606846976 to come"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("delete models, datasets or finished jobs"));
+}
+
+TEST_F(FileStreamTest, DiskThatFillsMeanwhileEndsTheStream) {
+  const std::filesystem::path disk = folder_.path() / "disk";
+  std::filesystem::create_directory(disk);
+  if (mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=72m") != 0) GTEST_SKIP() << "no leave to mount";
+  const absl::Cleanup unmounting = [&] { umount(disk.c_str()); };
+  const std::string content(4 * kLargestChunk, 'x');
+  const std::string chunk = content.substr(0, kLargestChunk);
+  int chunks = 0;
+  const absl::Status status = ReceiveFiles({Describe("a", content)}, {"train"}, disk, true, [&] {
+    if (++chunks == 2) WriteFile(disk / "of another", std::string(6 << 20, 'y'));
+    return &chunk;
+  });
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("delete models, datasets or finished jobs"));
+  EXPECT_EQ(chunks, 2);
+}
+
 TEST_F(FileStreamTest, DescriptionsAreCheckedFieldByField) {
   const FileDescription right = Describe("vocab.txt", "x");
   EXPECT_TRUE(CheckFileDescriptions({right}, {"files[0]"}, 10, true).ok());
@@ -132,8 +163,9 @@ TEST_F(FileStreamTest, DescriptionsAreCheckedFieldByField) {
   file.set_size_bytes(-1);
   EXPECT_THAT(check(file), HasSubstr("train.size_bytes: must be 0 to 10, is -1"));
   EXPECT_THAT(check(file), HasSubstr("train.sha256"));
-  for (const std::string& name : {std::string("a/b"), std::string(".."), std::string(".hidden"), std::string(),
-                                  std::string("a b"), std::string(256, 'a')}) {
+  using namespace std::string_literals;
+  for (const std::string& name : {"a/b"s, ".."s, "."s, "../up"s, "/etc/passwd"s, "a\\b"s, "a\0b"s, "a\nb"s, "\xC3\xA9"s,
+                                  "~"s, "c:a"s, ".hidden"s, ""s, "a b"s, std::string(256, 'a')}) {
     file = right;
     file.set_file_name(name);
     EXPECT_THAT(check(file), HasSubstr("train.file_name")) << name;

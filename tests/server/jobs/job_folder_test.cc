@@ -43,6 +43,20 @@ TEST(JobFolder, LinksTheCheckpointSoThatItOutlivesTheJob) {
   EXPECT_EQ(FileText(to / "model.safetensors"), "weights");
 }
 
+TEST(JobFolder, TakesNoLinksOverAndMakesFilesReadable) {
+  const TemporaryFolder temporary;
+  const JobFolder folder(temporary.path() / "job");
+  const fs::path to = temporary.path() / "to";
+  fs::create_directory(to);
+  WriteFile(folder.checkpoint() / "config.json", "{}");
+  fs::permissions(folder.checkpoint() / "config.json", fs::perms::owner_read | fs::perms::owner_write);
+  WriteFile(temporary.path() / "secret", "hush");
+  fs::create_symlink(temporary.path() / "secret", folder.checkpoint() / "vocab.txt");
+  ASSERT_TRUE(folder.LinkCheckpoint(to).ok());
+  EXPECT_FALSE(fs::exists(fs::symlink_status(to / "vocab.txt")));
+  EXPECT_EQ(fs::status(to / "config.json").permissions(), fs::perms(0644));
+}
+
 TEST(JobFolder, ReadsFromTheCheckpointWhichEpochItHolds) {
   const TemporaryFolder temporary;
   const JobFolder folder(temporary.path());

@@ -31,7 +31,8 @@ class WorkerProcessTest : public testing::Test {
   absl::Status Start(const std::string& script) {
     WriteFile(folder_.path() / "trainer", "#!/bin/sh\n" + script);
     fs::permissions(folder_.path() / "trainer", fs::perms::owner_all);
-    absl::StatusOr<std::unique_ptr<WorkerProcess>> process = WorkerProcess::Start(folder_.path() / "trainer", job_);
+    absl::StatusOr<std::unique_ptr<WorkerProcess>> process =
+        WorkerProcess::Start(folder_.path() / "trainer", job_, limits_);
     if (!process.ok()) return process.status();
     process_ = *std::move(process);
     return absl::OkStatus();
@@ -58,6 +59,7 @@ class WorkerProcessTest : public testing::Test {
 
   TemporaryFolder folder_;
   const fs::path job_ = folder_.path() / "job";
+  TrainerLimits limits_;
   std::unique_ptr<WorkerProcess> process_;
 };
 
@@ -123,13 +125,13 @@ TEST_F(WorkerProcessTest, WhatTheTrainerLeavesBehindGoesWithIt) {
 }
 
 TEST_F(WorkerProcessTest, SaysWhyItCannotStart) {
-  absl::Status status = WorkerProcess::Start(folder_.path() / "nothing", job_).status();
+  absl::Status status = WorkerProcess::Start(folder_.path() / "nothing", job_, limits_).status();
   EXPECT_TRUE(absl::IsNotFound(status)) << status;
   EXPECT_THAT(status.ToString(), HasSubstr("nothing"));
-  EXPECT_FALSE(WorkerProcess::Start("/bin/true", folder_.path() / "no-folder").ok());
+  EXPECT_FALSE(WorkerProcess::Start("/bin/true", folder_.path() / "no-folder", limits_).ok());
   const int lock = open((job_ / "trainer.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   ASSERT_EQ(flock(lock, LOCK_EX), 0);
-  status = WorkerProcess::Start("/bin/true", job_).status();
+  status = WorkerProcess::Start("/bin/true", job_, limits_).status();
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
   close(lock);
 }
