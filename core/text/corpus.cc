@@ -64,15 +64,19 @@ absl::StatusOr<Corpus> ReadCorpus(std::string_view bytes, std::string_view file_
   return corpus;
 }
 
+void AppendJsonLine(const Sentence& sentence, Documents documents, std::string& out) {
+  out += "{\"tokens\":";
+  AppendJsonList(sentence.words, out);
+  out += ",\"tags\":";
+  AppendJsonList(sentence.tags, out);
+  if (documents == Documents::kMarked) out += StrCat(",\"document\":", sentence.document);
+  out += "}\n";
+}
+
 std::string WriteJsonLines(const Corpus& corpus) {
   std::string out;
   for (const Sentence& sentence : corpus.sentences) {
-    out += "{\"tokens\":";
-    AppendJsonList(sentence.words, out);
-    out += ",\"tags\":";
-    AppendJsonList(sentence.tags, out);
-    if (corpus.documents > 0) out += StrCat(",\"document\":", sentence.document);
-    out += "}\n";
+    AppendJsonLine(sentence, corpus.documents > 0 ? Documents::kMarked : Documents::kUnmarked, out);
   }
   return out;
 }

@@ -40,4 +40,8 @@ absl::StatusOr<Corpus> ReadCorpus(std::string_view bytes, std::string_view file_
 // Writes {"tokens":[...],"tags":[...],"document":n} lines, which ReadCorpus reads back to the same sentences.
 std::string WriteJsonLines(const Corpus& corpus);
 
+// Appends such a line to `out`, with the document where documents are marked.
+enum class Documents { kMarked, kUnmarked };
+void AppendJsonLine(const Sentence& sentence, Documents documents, std::string& out);
+
 }  // namespace fintag

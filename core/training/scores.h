@@ -51,7 +51,7 @@ class TagScorer {
   TagScorer();
   ~TagScorer();
 
-  // As many tags each, whose texts live until Finish.
+  // As many tags each.
   void Add(std::span<const std::string_view> gold, std::span<const std::string_view> predicted);
   // To be called once, last.
   Scores Finish();

@@ -19,8 +19,6 @@ std::string SurfaceForm(const Words& words, const Span& entity) {
 // The label of an IOB2 tag, empty for O.
 std::string_view LabelOf(std::string_view tag) { return tag.size() > 2 ? tag.substr(2) : std::string_view(); }
 
-std::vector<std::string_view> Views(const std::vector<std::string>& texts) { return {texts.begin(), texts.end()}; }
-
 }  // namespace
 
 WordLookup::WordLookup() : labels_{{"O", "O"}}, label_numbers_{{"", 0}} {}
@@ -57,16 +55,6 @@ std::vector<std::string_view> WordLookup::Tag(std::span<const std::string_view> 
     before = label;
   }
   return tags;
-}
-
-Scores WordLookupScores(const Corpus& train, const Corpus& validation) {
-  WordLookup lookup;
-  for (const Sentence& sentence : train.sentences) lookup.Learn(sentence);
-  TagScorer scorer;
-  for (const Sentence& sentence : validation.sentences) {
-    scorer.Add(Views(sentence.tags), lookup.Tag(Views(sentence.words)));
-  }
-  return scorer.Finish();
 }
 
 void SeenEntities::Learn(const Sentence& sentence) {

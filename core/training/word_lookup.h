@@ -44,8 +44,6 @@ class WordLookup {
   absl::flat_hash_map<std::string, Counts> counts_;  // by word
 };
 
-Scores WordLookupScores(const Corpus& train, const Corpus& validation);
-
 // The entities of a training part by their surface forms: words joined by a space.
 class SeenEntities {
  public:

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/core/training/word_lookup_scores.h"
+
 namespace fintag {
 namespace {
 
