@@ -86,8 +86,8 @@ struct TrainingInput {
 // Tags are "O" and B-X, I-X of the labels in training (sorted). INVALID_ARGUMENT: options, a corpus without entities,
 // a validation label that training lacks is only a note. FAILED_PRECONDITION: device, a corpus file that changed since
 // it was checked. RESOURCE_EXHAUSTED: memory, disk. What is resident grows with distinct words and entities, and by
-// some ten bytes a sentence. `stop` is looked at between steps: once true the run ends early with what the last epoch
-// wrote, cancelled = true.
+// some twenty bytes a sentence. `stop` is looked at between steps: once true the run ends early with what the last
+// epoch wrote, cancelled = true.
 absl::StatusOr<TrainingResult> Train(const TrainingInput& input, const TrainingOptions& options,
                                      TrainingObserver& observer, const std::atomic<bool>& stop);
 

@@ -284,8 +284,9 @@ def corpus(setting, checkpoint):
             if trainer.poll() is not None:
                 raise RuntimeError(f"the trainer ended before its first step: see {setting.log('fintag-train')}")
             time.sleep(0.005)
-        rows.append({"sentences": count, "peak_mb": memory(trainer.pid, "VmHWM"),
-                     "seconds": time.monotonic() - begin, "file_mb": file.stat().st_size / 1e6})
+        seconds = time.monotonic() - begin
+        rows.append({"sentences": count, "peak_mb": memory(trainer.pid, "VmHWM"), "seconds": seconds,
+                     "file_mb": file.stat().st_size / 1e6})
         measure.end(trainer)
         file.unlink()
     return rows
@@ -342,8 +343,8 @@ def draw(found, file):
         lines(6, "Forward passes", found["threads"], "batch_tokens", "tokens_per_second", by="threads",
               name="{} threads".format, label=("tokens a batch", "tokens/s"))
     if "corpus" in found:
-        lines(7, "Sentences to train on", found["corpus"], "sentences", "peak_mb",
-              label=("sentences", "memory of the trainer at its first step, MB"))
+        lines(7, "Training data, until the first step", found["corpus"], "sentences", "peak_mb",
+              label=("sentences", "memory of the trainer, MB"))
     figure.tight_layout()
     figure.savefig(file, metadata={"Date": None})
 
