@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -84,7 +83,6 @@ absl::StatusOr<TextLines> TextLines::Open(const std::filesystem::path& path) {
   if (lseek(file.descriptor, 0, SEEK_SET) < 0) {
     return absl::ErrnoToStatus(errno, StrCat("cannot read ", path.string()));
   }
-  lines.rest_ = {file.buffer.data(), 0};
   lines.Refill();
   lines.rest_ = WithoutByteOrderMark(lines.rest_);
   return lines;
@@ -94,7 +92,7 @@ bool TextLines::Refill() {
   if (file_ == nullptr) return false;
   const size_t kept = rest_.size();
   std::vector<char>& buffer = file_->buffer;
-  std::memmove(buffer.data(), rest_.data(), kept);
+  std::copy(rest_.begin(), rest_.end(), buffer.begin());
   // Room for at least as much again, so that a long line is moved and searched few times.
   if (buffer.size() < 2 * kept) buffer.resize(2 * kept);
   const size_t read = file_->Read(kept);

@@ -1,7 +1,6 @@
 #include "core/training/token_cache.h"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 
 namespace fintag {
@@ -111,10 +110,7 @@ absl::Status TokenCacheWriter::Append(std::span<const Window> windows, std::span
   const size_t text_begin = record_.size();
   record_.resize(text_begin + (static_cast<size_t>(bytes) + sizeof(int32_t) - 1) / sizeof(int32_t));
   char* out = reinterpret_cast<char*>(record_.data() + text_begin);
-  for (const std::string& text : texts) {
-    std::memcpy(out, text.data(), text.size());
-    out += text.size();
-  }
+  for (const std::string& text : texts) out = std::copy(text.begin(), text.end(), out);
 
   ++totals_.sentences;
   totals_.tokens += tokens;

@@ -27,12 +27,13 @@ void WordLookup::Learn(const Sentence& sentence) {
   for (size_t i = 0; i < sentence.words.size(); ++i) {
     const std::string label(LabelOf(sentence.tags[i]));
     const auto [known, fresh] = label_numbers_.try_emplace(label, static_cast<int32_t>(labels_.size()));
+    const int32_t number = known->second;
     if (fresh) labels_.push_back({"B-" + label, "I-" + label});
     Counts& counts = counts_[sentence.words[i]];
     const auto found =
-        std::find_if(counts.begin(), counts.end(), [&](const auto& count) { return count.first == known->second; });
+        std::find_if(counts.begin(), counts.end(), [&](const auto& count) { return count.first == number; });
     if (found == counts.end()) {
-      counts.emplace_back(known->second, 1);
+      counts.emplace_back(number, 1);
     } else {
       ++found->second;
     }
