@@ -39,7 +39,7 @@ Columns SplitColumns(std::string_view line) {
 // Reads lines into sentences.
 class ConllReader {
  public:
-  explicit ConllReader(CorpusBuilder& builder) : builder_(builder) {}
+  explicit ConllReader(CorpusCheck& check) : check_(check) {}
 
   void ReadLine(std::string_view line, int64_t number) {
     if (Trimmed(line).empty()) return EndSentence();
@@ -63,8 +63,8 @@ class ConllReader {
 
   void EndSentence() {
     if (words_.empty()) return;
-    builder_.AddSentence(std::exchange(words_, {}), std::exchange(tags_, {}), line_, document_,
-                         CorpusBuilder::Tags::kLineAWord);
+    check_.AddSentence(std::exchange(words_, {}), std::exchange(tags_, {}), line_, document_,
+                       CorpusCheck::Tags::kLineAWord);
   }
 
  private:
@@ -76,11 +76,11 @@ class ConllReader {
 
   // The word stays in its sentence, so that the words behind it keep their line numbers.
   void AddBroken(int64_t number, std::string reason) {
-    builder_.AddError(number, std::move(reason));
+    check_.AddError(number, std::move(reason));
     AddWord(number, "?", "");
   }
 
-  CorpusBuilder& builder_;
+  CorpusCheck& check_;
   std::vector<std::string> words_;
   std::vector<std::string> tags_;
   int64_t line_ = 0;  // of the sentence
@@ -90,11 +90,10 @@ class ConllReader {
 
 }  // namespace
 
-void ReadConll(std::string_view bytes, CorpusBuilder& builder) {
-  TextLines lines(bytes);
-  ConllReader reader(builder);
+void ReadConll(TextLines& lines, CorpusCheck& check) {
+  ConllReader reader(check);
   std::string_view line;
-  while (!builder.full() && lines.Next(line)) reader.ReadLine(line, lines.number());
+  while (!check.full() && lines.Next(line)) reader.ReadLine(line, lines.number());
   reader.EndSentence();
 }
 

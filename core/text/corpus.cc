@@ -1,32 +1,13 @@
 #include "core/text/corpus.h"
 
-#include "core/text/conll_reader.h"
-#include "core/text/corpus_builder.h"
-#include "core/text/json_lines_reader.h"
+#include <set>
+
+#include "core/text/corpus_check.h"
 #include "core/text/strings.h"
 #include "core/text/text_lines.h"
 
 namespace fintag {
 namespace {
-
-constexpr std::string_view kSpace = " \t\r\n";
-
-std::string_view SkipSpace(std::string_view text) {
-  const size_t begin = text.find_first_not_of(kSpace);
-  return begin == std::string_view::npos ? std::string_view() : text.substr(begin);
-}
-
-// A JSON list of objects, which some tools write in place of lines.
-bool IsJsonList(std::string_view start) {
-  return !start.empty() && start.front() == '[' && SkipSpace(start.substr(1)).substr(0, 1) == "{";
-}
-
-// `{` may also be the first word of columns.
-bool IsJsonObject(std::string_view start) {
-  if (start.empty() || start.front() != '{') return false;
-  const std::string_view next = SkipSpace(start.substr(1));
-  return next.empty() || next.front() == '"' || next.front() == '}';
-}
 
 void AppendJsonString(std::string_view value, std::string& out) {
   static constexpr char kHex[] = "0123456789abcdef";
@@ -59,30 +40,43 @@ void AppendJsonList(const std::vector<std::string>& values, std::string& out) {
 
 absl::StatusOr<Corpus> ReadCorpus(std::string_view bytes, std::string_view file_name, std::vector<LineError>* errors) {
   if (errors != nullptr) errors->clear();
-  CorpusBuilder builder;
-  const std::string_view start = SkipSpace(WithoutByteOrderMark(bytes));
-  const std::string_view first_two = bytes.substr(0, 2);
-  if (first_two == "\xFF\xFE" || first_two == "\xFE\xFF") {
-    builder.AddError(1, "the file is UTF-16; save it as UTF-8");
-  } else if (IsJsonList(start)) {
-    builder.AddError(1, "the file is one JSON list; write each object on a line of its own, without the list");
-  } else if (IsJsonObject(start)) {
-    ReadJsonLines(bytes, builder);
-  } else {
-    ReadConll(bytes, builder);
+  Corpus corpus;
+  std::vector<CorpusCheck::Tags> sources;
+  CorpusCheck check([&](Sentence sentence, CorpusCheck::Tags source) {
+    corpus.sentences.push_back(std::move(sentence));
+    sources.push_back(source);
+    return absl::OkStatus();
+  });
+  TextLines lines(bytes);
+  ReadCorpusLines(lines, check);
+  const absl::StatusOr<CorpusCheck::Found> found = std::move(check).Finish(file_name, errors);
+  if (!found.ok()) return found.status();
+  corpus.scheme = found->scheme;
+  corpus.documents = found->documents;
+  std::set<std::string_view> labels;
+  for (size_t i = 0; i < corpus.sentences.size(); ++i) {
+    TurnIntoIob2(corpus.scheme, sources[i], corpus.sentences[i]);
+    for (const std::string& tag : corpus.sentences[i].tags) {
+      if (tag.size() > 2) labels.insert(std::string_view(tag).substr(2));
+    }
   }
-  return std::move(builder).Finish(file_name, errors);
+  corpus.labels.assign(labels.begin(), labels.end());
+  return corpus;
+}
+
+void AppendJsonLine(const Sentence& sentence, Documents documents, std::string& out) {
+  out += "{\"tokens\":";
+  AppendJsonList(sentence.words, out);
+  out += ",\"tags\":";
+  AppendJsonList(sentence.tags, out);
+  if (documents == Documents::kMarked) out += StrCat(",\"document\":", sentence.document);
+  out += "}\n";
 }
 
 std::string WriteJsonLines(const Corpus& corpus) {
   std::string out;
   for (const Sentence& sentence : corpus.sentences) {
-    out += "{\"tokens\":";
-    AppendJsonList(sentence.words, out);
-    out += ",\"tags\":";
-    AppendJsonList(sentence.tags, out);
-    if (corpus.documents > 0) out += StrCat(",\"document\":", sentence.document);
-    out += "}\n";
+    AppendJsonLine(sentence, corpus.documents > 0 ? Documents::kMarked : Documents::kUnmarked, out);
   }
   return out;
 }

@@ -1,11 +1,11 @@
-// A tagged corpus and its readers: CoNLL columns and JSON lines (CORPUS.md has the formats). Every corpus leaves this
-// file with IOB2 tags, whatever it came with.
+// A tagged corpus in memory and its readers: CoNLL columns and JSON lines (CORPUS.md has the formats). Every corpus
+// leaves this file with IOB2 tags, whatever it came with. One that is larger than memory stays in its file
+// (corpus_file.h).
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -40,9 +40,8 @@ absl::StatusOr<Corpus> ReadCorpus(std::string_view bytes, std::string_view file_
 // Writes {"tokens":[...],"tags":[...],"document":n} lines, which ReadCorpus reads back to the same sentences.
 std::string WriteJsonLines(const Corpus& corpus);
 
-// Seeded split of a corpus without a validation part: whole documents where there are at least two, else sentences.
-// `fraction` of the sentences (0 < fraction < 1) goes to the second part as nearly as documents allow; neither part
-// is empty (INVALID_ARGUMENT if the corpus has fewer than two sentences).
-absl::StatusOr<std::pair<Corpus, Corpus>> SplitCorpus(const Corpus& corpus, double fraction, uint64_t seed);
+// Appends such a line to `out`, with the document where documents are marked.
+enum class Documents { kMarked, kUnmarked };
+void AppendJsonLine(const Sentence& sentence, Documents documents, std::string& out);
 
 }  // namespace fintag

@@ -1,11 +1,11 @@
-// SplitCorpus of corpus.h.
+// SplitCorpus of corpus_file.h.
 #include <algorithm>
 #include <cmath>
 #include <random>
+#include <set>
 #include <utility>
 
-#include "core/text/corpus.h"
-#include "core/text/corpus_builder.h"
+#include "core/text/corpus_file.h"
 #include "core/text/strings.h"
 
 namespace fintag {
@@ -87,21 +87,18 @@ std::vector<bool> ChooseDocuments(const std::vector<size_t>& sizes, size_t sente
   return chosen;
 }
 
-void Finish(Corpus& part, const Corpus& whole) {
-  part.scheme = whole.scheme;
-  part.labels = LabelsOf(part.sentences);
-  if (whole.documents == 0) return;
-  std::vector<int32_t> index(static_cast<size_t>(whole.documents), -1);
-  for (Sentence& sentence : part.sentences) {
-    int32_t& document = index[static_cast<size_t>(sentence.document)];
-    if (document < 0) document = part.documents++;
-    sentence.document = document;
+std::vector<std::string> LabelsOf(const CorpusFile& corpus, const std::set<int32_t>& sets) {
+  std::set<std::string> labels;
+  for (const int32_t set : sets) {
+    const std::vector<std::string>& some = corpus.label_sets[static_cast<size_t>(set)];
+    labels.insert(some.begin(), some.end());
   }
+  return {labels.begin(), labels.end()};
 }
 
 }  // namespace
 
-absl::StatusOr<std::pair<Corpus, Corpus>> SplitCorpus(const Corpus& corpus, double fraction, uint64_t seed) {
+absl::StatusOr<CorpusSplit> SplitCorpus(const CorpusFile& corpus, double fraction, uint64_t seed) {
   const size_t count = corpus.sentences.size();
   if (!(fraction > 0 && fraction < 1)) {
     return absl::InvalidArgumentError(StrCat("the fraction of a split must be over 0 and under 1, is ", fraction));
@@ -110,23 +107,25 @@ absl::StatusOr<std::pair<Corpus, Corpus>> SplitCorpus(const Corpus& corpus, doub
     return absl::InvalidArgumentError(
         StrCat("a corpus of ", count, " sentences cannot be split; it needs at least two, or a validation file"));
   }
-  std::vector<bool> second(count, false);
+  CorpusSplit split;
+  split.second.resize(count);
   std::vector<size_t> sizes(static_cast<size_t>(std::max(corpus.documents, 1)), 0);
-  for (const Sentence& sentence : corpus.sentences) ++sizes[static_cast<size_t>(sentence.document)];
+  for (const auto& sentence : corpus.sentences) ++sizes[static_cast<size_t>(sentence.document)];
   if (std::count(sizes.begin(), sizes.end(), 0) + 2 <= static_cast<std::ptrdiff_t>(sizes.size())) {
     const std::vector<bool> chosen = ChooseDocuments(sizes, count, fraction, seed);
-    for (size_t i = 0; i < count; ++i) second[i] = chosen[static_cast<size_t>(corpus.sentences[i].document)];
+    for (size_t i = 0; i < count; ++i) split.second[i] = chosen[static_cast<size_t>(corpus.sentences[i].document)];
   } else {
     const size_t size =
         std::clamp<size_t>(static_cast<size_t>(std::llround(fraction * static_cast<double>(count))), 1, count - 1);
     const std::vector<size_t> order = ShuffledIndices(count, seed);
-    for (size_t i = 0; i < size; ++i) second[order[i]] = true;
+    for (size_t i = 0; i < size; ++i) split.second[order[i]] = true;
   }
-  std::pair<Corpus, Corpus> parts;
-  for (size_t i = 0; i < count; ++i) (second[i] ? parts.second : parts.first).sentences.push_back(corpus.sentences[i]);
-  Finish(parts.first, corpus);
-  Finish(parts.second, corpus);
-  return parts;
+  split.second_sentences = std::count(split.second.begin(), split.second.end(), true);
+  std::set<int32_t> sets[2];
+  for (size_t i = 0; i < count; ++i) sets[split.second[i] ? 1 : 0].insert(corpus.sentences[i].label_set);
+  split.first_labels = LabelsOf(corpus, sets[0]);
+  split.second_labels = LabelsOf(corpus, sets[1]);
+  return split;
 }
 
 }  // namespace fintag

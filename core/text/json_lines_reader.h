@@ -1,13 +1,12 @@
 // The two JSON lines formats (CORPUS.md). A part of ReadCorpus.
 #pragma once
 
-#include <string_view>
-
-#include "core/text/corpus_builder.h"
+#include "core/text/corpus_check.h"
+#include "core/text/text_lines.h"
 
 namespace fintag {
 
-// Adds the sentences and the errors of `bytes` to `builder`. Stops early once the builder is full.
-void ReadJsonLines(std::string_view bytes, CorpusBuilder& builder);
+// Adds the sentences and the errors of `lines` to `check`. Stops early once the check is full.
+void ReadJsonLines(TextLines& lines, CorpusCheck& check);
 
 }  // namespace fintag

@@ -42,6 +42,8 @@ void SchemeDetector::Check(TagScheme scheme, std::span<const std::string> tags, 
   std::optional<ParsedTag> before = ParsedTag{};
   for (size_t i = 0; i <= parsed_.size(); ++i) {
     std::optional<ParsedTag> tag = i < parsed_.size() ? parsed_[i] : ParsedTag{};
+    // Most words of most files; legal in every scheme.
+    if (before && tag && before->prefix == 'O' && tag->prefix == 'O') continue;
     const bool foreign = tag && !HasPrefix(scheme, tag->prefix);
     const bool illegal = foreign || (before && tag && !IsLegalPair(scheme, *before, *tag));
     if (illegal && ++evidence.conflicts <= static_cast<int64_t>(kMaxErrors)) {

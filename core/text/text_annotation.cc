@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/text/corpus_builder.h"
+#include "core/text/corpus_check.h"
 #include "core/text/quoted.h"
 #include "core/text/strings.h"
 #include "core/text/tag_scheme.h"
@@ -16,7 +16,7 @@ namespace {
 std::vector<size_t> CheckedOrder(const std::vector<JsonEntity>& entities, int64_t length,
                                  std::vector<std::string>& reasons) {
   std::vector<size_t> order;
-  for (size_t i = 0; i < entities.size() && reasons.size() < CorpusBuilder::kMaxErrors; ++i) {
+  for (size_t i = 0; i < entities.size() && reasons.size() < CorpusCheck::kMaxErrors; ++i) {
     const JsonEntity& entity = entities[i];
     const auto range = [&] { return StrCat("entities[", i, "] (", entity.start, " to ", entity.end, ")"); };
     if (entity.label.empty()) {
@@ -32,7 +32,7 @@ std::vector<size_t> CheckedOrder(const std::vector<JsonEntity>& entities, int64_
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return entities[a].start < entities[b].start; });
   // The one that reaches furthest so far, since a long entity may overlap many that follow.
-  for (size_t i = 1, furthest = 0; i < order.size() && reasons.size() < CorpusBuilder::kMaxErrors; ++i) {
+  for (size_t i = 1, furthest = 0; i < order.size() && reasons.size() < CorpusCheck::kMaxErrors; ++i) {
     const JsonEntity& before = entities[order[furthest]];
     const JsonEntity& entity = entities[order[i]];
     if (entity.start < before.end) {

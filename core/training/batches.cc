@@ -1,54 +1,59 @@
 #include "core/training/batches.h"
 
-#include <utility>
-
 #include "core/training/random.h"
 #include "core/training/seeds.h"
 
 namespace fintag {
 
-std::vector<SentenceBatch> PlanEpoch(const EncodedCorpus& corpus, const TrainingOptions& options, int32_t epoch) {
-  std::vector<int32_t> order;
-  for (size_t i = 0; i < corpus.sentences.size(); ++i) {
-    if (!corpus.sentences[i].windows.empty()) order.push_back(static_cast<int32_t>(i));
+SentenceBatch EpochPlan::operator[](int64_t batch) const {
+  const auto begin = static_cast<size_t>(batch == 0 ? 0 : ends_[static_cast<size_t>(batch) - 1]);
+  return std::span(order_).subspan(begin, static_cast<size_t>(ends_[static_cast<size_t>(batch)]) - begin);
+}
+
+EpochPlan PlanEpoch(const TokenCache& corpus, const TrainingOptions& options, int32_t epoch) {
+  EpochPlan plan;
+  for (int64_t i = 0; i < corpus.size(); ++i) {
+    if (corpus.tokens(i) > 0) plan.order_.push_back(static_cast<int32_t>(i));
   }
   if (options.shuffle) {
     Random random(DeriveSeed(options.seed, kOrderStream, static_cast<uint64_t>(epoch)));
-    Shuffle(std::span(order), random);
+    Shuffle(std::span(plan.order_), random);
   }
-  std::vector<SentenceBatch> batches;
-  SentenceBatch batch;
+  int64_t batch_sentences = 0;
   int64_t batch_tokens = 0;
-  for (const int32_t index : order) {
-    const int64_t tokens = corpus.sentences[index].tokens;
+  for (size_t i = 0; i < plan.order_.size(); ++i) {
+    const int64_t tokens = options.batch_tokens > 0 ? corpus.tokens(plan.order_[i]) : 0;
     const bool full = options.batch_tokens > 0 ? batch_tokens + tokens > options.batch_tokens
-                                               : std::ssize(batch) == options.batch_sentences;
-    if (full && !batch.empty()) {
-      batches.push_back(std::exchange(batch, {}));
+                                               : batch_sentences == options.batch_sentences;
+    if (full && batch_sentences > 0) {
+      plan.ends_.push_back(static_cast<int32_t>(i));
+      batch_sentences = 0;
       batch_tokens = 0;
     }
-    batch.push_back(index);
+    ++batch_sentences;
     batch_tokens += tokens;
   }
-  if (!batch.empty()) batches.push_back(std::move(batch));
-  return batches;
+  if (batch_sentences > 0) plan.ends_.push_back(static_cast<int32_t>(plan.order_.size()));
+  return plan;
 }
 
 int64_t StepsOf(int64_t batches, const TrainingOptions& options) {
   return (batches + options.gradient_accumulation - 1) / options.gradient_accumulation;
 }
 
-TrainingBatch PackBatch(const EncodedCorpus& corpus, std::span<const int32_t> sentences) {
+TrainingBatch PackBatch(const TokenCache& corpus, SentenceBatch sentences) {
   TrainingBatch batch;
   for (const int32_t index : sentences) {
-    const NumberedSentence& sentence = corpus.sentences[index];
-    for (const Window& window : sentence.windows) {
+    const CachedSentence sentence = corpus[index];
+    for (int32_t w = 0; w < sentence.windows(); ++w) {
+      const CachedSentence::WindowView window = sentence.window(w);
       const int64_t start = batch.packed.tokens();
-      batch.packed.Add(window.token_ids);
-      for (size_t i = 0; i < window.words.size(); ++i) {
-        const int32_t tag = sentence.tags[window.words[i]];
-        if (tag == kForeignTag) continue;
-        batch.rows.push_back(start + window.word_rows[i]);
+      batch.packed.Add({window.token_ids.begin(), window.token_ids.end()});
+      for (int32_t word = window.first_word; word < window.end_word; ++word) {
+        const int32_t row = sentence.rows()[word];
+        const int32_t tag = sentence.tags()[word];
+        if (row < 0 || tag >= corpus.model_tags()) continue;
+        batch.rows.push_back(start + row);
         batch.tags.push_back(tag);
       }
     }

@@ -10,13 +10,19 @@ std::string_view LabelOfTag(std::string_view tag) {
   return parsed->prefix == 'O' ? "O" : parsed->label;
 }
 
+void CountConfusion(std::span<const std::string_view> gold, std::span<const std::string_view> predicted,
+                    Confusion& confusion) {
+  for (size_t i = 0; i < gold.size(); ++i) {
+    ++confusion[std::string(LabelOfTag(gold[i]))][std::string(LabelOfTag(predicted[i]))];
+  }
+}
+
 Confusion CountConfusion(std::span<const std::vector<std::string>> gold,
                          std::span<const std::vector<std::string>> predicted) {
   Confusion confusion;
   for (size_t i = 0; i < gold.size(); ++i) {
-    for (size_t j = 0; j < gold[i].size(); ++j) {
-      ++confusion[std::string(LabelOfTag(gold[i][j]))][std::string(LabelOfTag(predicted[i][j]))];
-    }
+    CountConfusion(std::vector<std::string_view>(gold[i].begin(), gold[i].end()),
+                   std::vector<std::string_view>(predicted[i].begin(), predicted[i].end()), confusion);
   }
   return confusion;
 }

@@ -17,6 +17,10 @@ using Confusion = std::map<std::string, std::map<std::string, int64_t>>;
 // "ORG" of "B-ORG"; "O" of "O". A tag of no scheme is a label itself.
 std::string_view LabelOfTag(std::string_view tag);
 
+// Adds the words of a sentence.
+void CountConfusion(std::span<const std::string_view> gold, std::span<const std::string_view> predicted,
+                    Confusion& confusion);
+
 // Over all sentences. `gold` and `predicted` must have the same shape. A row's sum is the label's gold words, a
 // column's the predicted ones, the whole sum all words. The diagonal is no smaller than the words whose tag is equal.
 Confusion CountConfusion(std::span<const std::vector<std::string>> gold,

@@ -15,18 +15,20 @@ constexpr int64_t kBatchTokens = 1024;
 
 struct WindowOfSentence {
   int32_t sentence;
-  const Window* window;
-  int64_t tokens() const { return static_cast<int64_t>(window->token_ids.size()); }
+  int32_t window;
+  int32_t tokens;
 };
 
 // Longest first, so that what runs together is alike.
-std::vector<WindowOfSentence> WindowsByLength(const EncodedCorpus& encoded) {
+std::vector<WindowOfSentence> WindowsByLength(const TokenCache& cache) {
   std::vector<WindowOfSentence> windows;
-  for (size_t i = 0; i < encoded.sentences.size(); ++i) {
-    for (const Window& window : encoded.sentences[i].windows) windows.push_back({static_cast<int32_t>(i), &window});
+  for (int64_t i = 0; i < cache.size(); ++i) {
+    const CachedSentence sentence = cache[i];
+    for (int32_t w = 0; w < sentence.windows(); ++w) {
+      windows.push_back({static_cast<int32_t>(i), w, static_cast<int32_t>(sentence.window(w).token_ids.size())});
+    }
   }
-  std::stable_sort(windows.begin(), windows.end(),
-                   [](const auto& a, const auto& b) { return a.tokens() > b.tokens(); });
+  std::stable_sort(windows.begin(), windows.end(), [](const auto& a, const auto& b) { return a.tokens > b.tokens; });
   return windows;
 }
 
@@ -39,34 +41,43 @@ double CrossEntropy(std::span<const float> logits, int32_t tag) {
 
 }  // namespace
 
-absl::StatusOr<Evaluation> Evaluate(const TokenClassifier& model, const EncodedCorpus& encoded,
+absl::StatusOr<Evaluation> Evaluate(const TokenClassifier& model, const TokenCache& cache,
                                     const std::atomic<bool>& stop) {
-  const std::vector<std::string>& tags = model.config().tags;
+  const size_t tags = model.config().tags.size();
   Evaluation evaluation;
-  for (const NumberedSentence& sentence : encoded.sentences)
-    evaluation.predicted.emplace_back(sentence.tags.size(), "O");
+  std::vector<int64_t> first_words;  // of each sentence, in `predicted`
+  int64_t all_words = 0;
+  for (int64_t i = 0; i < cache.size(); ++i) {
+    first_words.push_back(all_words);
+    all_words += cache[i].words();
+  }
+  evaluation.predicted.resize(static_cast<size_t>(all_words));
   double loss = 0;
   int64_t words = 0;
-  const std::vector<WindowOfSentence> windows = WindowsByLength(encoded);
+  const std::vector<WindowOfSentence> windows = WindowsByLength(cache);
   for (size_t begin = 0; begin < windows.size();) {
     if (stop) return absl::CancelledError("stopped during the evaluation");
     PackedBatch batch;
     size_t end = begin;
-    while (end < windows.size() && (end == begin || batch.tokens() + windows[end].tokens() <= kBatchTokens)) {
-      batch.Add(windows[end++].window->token_ids);
+    while (end < windows.size() && (end == begin || batch.tokens() + windows[end].tokens <= kBatchTokens)) {
+      const auto window = cache[windows[end].sentence].window(windows[end].window);
+      batch.Add({window.token_ids.begin(), window.token_ids.end()});
+      ++end;
     }
     const absl::StatusOr<at::Tensor> logits = model.Logits(batch);
     if (!logits.ok()) return logits.status();
     const float* rows = logits->const_data_ptr<float>();
     for (size_t i = begin; i < end; ++i) {
-      const Window& window = *windows[i].window;
-      for (size_t k = 0; k < window.words.size(); ++k) {
-        const int64_t row = batch.offsets[i - begin] + window.word_rows[k];
-        const std::span<const float> scores(rows + row * std::ssize(tags), tags.size());
+      const CachedSentence sentence = cache[windows[i].sentence];
+      const CachedSentence::WindowView window = sentence.window(windows[i].window);
+      for (int32_t word = window.first_word; word < window.end_word; ++word) {
+        if (sentence.rows()[word] < 0) continue;
+        const int64_t row = batch.offsets[i - begin] + sentence.rows()[word];
+        const std::span<const float> scores(rows + row * static_cast<int64_t>(tags), tags);
         const auto best = std::max_element(scores.begin(), scores.end()) - scores.begin();
-        evaluation.predicted[windows[i].sentence][window.words[k]] = tags[best];
-        const int32_t gold = encoded.sentences[windows[i].sentence].tags[window.words[k]];
-        if (gold == kForeignTag) continue;
+        evaluation.predicted[first_words[windows[i].sentence] + word] = static_cast<int32_t>(best);
+        const int32_t gold = sentence.tags()[word];
+        if (gold >= cache.model_tags()) continue;
         loss += CrossEntropy(scores, gold);
         ++words;
       }
@@ -75,12 +86,6 @@ absl::StatusOr<Evaluation> Evaluate(const TokenClassifier& model, const EncodedC
   }
   evaluation.loss = words > 0 ? loss / static_cast<double>(words) : 0;
   return evaluation;
-}
-
-std::vector<TagSequence> GoldTags(const Corpus& corpus) {
-  std::vector<TagSequence> tags;
-  for (const Sentence& sentence : corpus.sentences) tags.push_back(sentence.tags);
-  return tags;
 }
 
 }  // namespace fintag

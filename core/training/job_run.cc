@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "core/text/corpus.h"
+#include "core/text/corpus_file.h"
 #include "core/training/event_log.h"
 #include "core/training/file_io.h"
 #include "core/training/sha256.h"
@@ -74,18 +74,23 @@ absl::StatusOr<TrainingFinished> TrainJob(const std::filesystem::path& folder, L
   return TrainingFinished{result->best_epoch, result->kept_epoch, result->cancelled};
 }
 
-// Reads one corpus, and its hash where none is known; errors are gathered, so that a user sees those of both files at
-// once.
-void ReadPart(const std::filesystem::path& file, const std::string& name, Corpus& corpus, std::string& sha256,
-              absl::Status& errors) {
+// Checks one corpus, and hashes it where no hash is known; errors are gathered, so that a user sees those of both files
+// at once.
+void CheckPart(const std::filesystem::path& path, const std::string& name, CorpusFile& corpus, std::string& sha256,
+               absl::Status& errors) {
   absl::Status error;
-  if (const absl::StatusOr<std::string> bytes = ReadFile(file); !bytes.ok()) {
-    error = bytes.status();
-  } else if (absl::StatusOr<Corpus> read = ReadCorpus(*bytes, name); !read.ok()) {
-    error = read.status();
+  if (absl::StatusOr<CorpusFile> checked = CheckCorpusFile(path, name); !checked.ok()) {
+    error = checked.status();
   } else {
-    corpus = *std::move(read);
-    if (sha256.empty()) sha256 = Sha256Hex(*bytes);
+    corpus = *std::move(checked);
+  }
+  if (error.ok() && sha256.empty()) {
+    absl::StatusOr<std::string> hash = Sha256HexOfFile(path);
+    if (hash.ok()) {
+      sha256 = *std::move(hash);
+    } else {
+      error = hash.status();
+    }
   }
   if (error.ok()) return;
   errors = errors.ok() ? error : absl::Status(errors.code(), absl::StrCat(errors.message(), "\n", error.message()));
@@ -117,9 +122,9 @@ absl::StatusOr<TrainingInput> ReadTrainingInput(const JobSpec& spec, const std::
   input.train_sha256 = spec.train_sha256;
   input.validation_sha256 = spec.validation_sha256;
   absl::Status errors;
-  ReadPart(spec.train, spec.train_name, input.train, input.train_sha256, errors);
+  CheckPart(spec.train, spec.train_name, input.train, input.train_sha256, errors);
   if (!spec.validation.empty()) {
-    ReadPart(spec.validation, spec.validation_name, input.validation, input.validation_sha256, errors);
+    CheckPart(spec.validation, spec.validation_name, input.validation, input.validation_sha256, errors);
   }
   if (!errors.ok()) return errors;
   absl::StatusOr<std::string> base_sha256 = Sha256HexOfWeights(spec.base);

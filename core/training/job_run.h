@@ -28,7 +28,7 @@ class JobFolderLock {
   const int descriptor_;
 };
 
-// Reads the corpora of `spec` (paths already absolute) and hashes them and the base's weights. INVALID_ARGUMENT has
+// Checks the corpora of `spec` (paths already absolute) and hashes them and the base's weights. INVALID_ARGUMENT has
 // every error of both corpora.
 absl::StatusOr<TrainingInput> ReadTrainingInput(const JobSpec& spec, const std::filesystem::path& checkpoint);
 

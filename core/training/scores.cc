@@ -80,16 +80,6 @@ class EntityFinder {
   std::vector<Entity> entities_;
 };
 
-std::vector<Entity> EntitiesOf(std::span<const TagSequence> sequences) {
-  EntityFinder finder;
-  for (const TagSequence& tags : sequences) {
-    for (const std::string& tag : tags) finder.Add(tag);
-    finder.Add("O");
-  }
-  finder.Add("O");
-  return std::move(finder.entities());
-}
-
 struct Counts {
   int64_t support = 0;
   int64_t predicted = 0;
@@ -100,11 +90,10 @@ double Ratio(int64_t part, int64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
-}  // namespace
-
-std::vector<Span> SeqevalEntities(std::span<const std::string> tags) {
+template <typename Text>
+std::vector<Span> SpansFrom(std::span<const Text> tags) {
   EntityFinder finder;
-  for (const std::string& tag : tags) finder.Add(tag);
+  for (const Text& tag : tags) finder.Add(tag);
   finder.Add("O");
   std::vector<Span> spans;
   for (const Entity& entity : finder.entities()) {
@@ -112,6 +101,11 @@ std::vector<Span> SeqevalEntities(std::span<const std::string> tags) {
   }
   return spans;
 }
+
+}  // namespace
+
+std::vector<Span> SeqevalEntities(std::span<const std::string> tags) { return SpansFrom(tags); }
+std::vector<Span> SeqevalEntities(std::span<const std::string_view> tags) { return SpansFrom(tags); }
 
 EntityScores ScoresOf(std::string label, int64_t support, int64_t predicted, int64_t correct) {
   EntityScores scores;
@@ -126,35 +120,59 @@ EntityScores ScoresOf(std::string label, int64_t support, int64_t predicted, int
   return scores;
 }
 
-Scores ScoreTags(std::span<const TagSequence> gold, std::span<const TagSequence> predicted) {
-  Scores scores;
+struct TagScorer::State {
+  Scores scores;  // words and confusion
   int64_t equal = 0;
-  for (size_t i = 0; i < gold.size(); ++i) {
-    scores.words += static_cast<int64_t>(gold[i].size());
-    for (size_t j = 0; j < gold[i].size(); ++j) equal += gold[i][j] == predicted[i][j] ? 1 : 0;
-  }
-  scores.accuracy = Ratio(equal, scores.words);
-  scores.confusion = CountConfusion(gold, predicted);
+  EntityFinder gold, predicted;
+  std::map<std::string, Counts, std::less<>> labels;
 
-  const std::vector<Entity> gold_entities = EntitiesOf(gold);
-  const std::vector<Entity> predicted_entities = EntitiesOf(predicted);
-  std::map<std::string_view, Counts> labels;
-  for (const Entity& entity : gold_entities) ++labels[entity.label].support;
-  // No two entities of a sequence end at the same place, so equal ones meet in a walk along their ends.
-  auto other = gold_entities.begin();
-  for (const Entity& entity : predicted_entities) {
-    Counts& counts = labels[entity.label];
-    ++counts.predicted;
-    while (other != gold_entities.end() && other->end < entity.end) ++other;
-    if (other != gold_entities.end() && other->end == entity.end && other->begin == entity.begin &&
-        other->label == entity.label) {
-      ++counts.correct;
+  Counts& CountsOf(std::string_view label) {
+    const auto found = labels.find(label);
+    return found != labels.end() ? found->second : labels[std::string(label)];
+  }
+
+  // Counts the entities that ended since the last call: equal ones are found at the same word.
+  void CountEntities() {
+    for (const Entity& entity : gold.entities()) ++CountsOf(entity.label).support;
+    // No two entities of a sequence end at the same place, so equal ones meet in a walk along their ends.
+    auto other = gold.entities().begin();
+    for (const Entity& entity : predicted.entities()) {
+      Counts& counts = CountsOf(entity.label);
+      ++counts.predicted;
+      while (other != gold.entities().end() && other->end < entity.end) ++other;
+      if (other != gold.entities().end() && other->end == entity.end && other->begin == entity.begin &&
+          other->label == entity.label) {
+        ++counts.correct;
+      }
     }
+    gold.entities().clear();
+    predicted.entities().clear();
   }
+};
 
+TagScorer::TagScorer() : state_(std::make_unique<State>()) {}
+TagScorer::~TagScorer() = default;
+
+void TagScorer::Add(std::span<const std::string_view> gold, std::span<const std::string_view> predicted) {
+  state_->scores.words += std::ssize(gold);
+  for (size_t i = 0; i < gold.size(); ++i) state_->equal += gold[i] == predicted[i] ? 1 : 0;
+  CountConfusion(gold, predicted, state_->scores.confusion);
+  for (const std::string_view tag : gold) state_->gold.Add(tag);
+  for (const std::string_view tag : predicted) state_->predicted.Add(tag);
+  state_->gold.Add("O");
+  state_->predicted.Add("O");
+  state_->CountEntities();
+}
+
+Scores TagScorer::Finish() {
+  state_->gold.Add("O");
+  state_->predicted.Add("O");
+  state_->CountEntities();
+  Scores& scores = state_->scores;
+  scores.accuracy = Ratio(state_->equal, scores.words);
   Counts all;
-  for (const auto& [label, counts] : labels) {
-    scores.labels.push_back(ScoresOf(std::string(label), counts.support, counts.predicted, counts.correct));
+  for (const auto& [label, counts] : state_->labels) {
+    scores.labels.push_back(ScoresOf(label, counts.support, counts.predicted, counts.correct));
     scores.macro.precision += scores.labels.back().precision;
     scores.macro.recall += scores.labels.back().recall;
     scores.macro.f1 += scores.labels.back().f1;
@@ -163,8 +181,8 @@ Scores ScoreTags(std::span<const TagSequence> gold, std::span<const TagSequence>
     all.correct += counts.correct;
   }
   scores.micro = ScoresOf("", all.support, all.predicted, all.correct);
-  if (!labels.empty()) {
-    const auto count = static_cast<double>(labels.size());
+  if (!state_->labels.empty()) {
+    const auto count = static_cast<double>(state_->labels.size());
     scores.macro.precision /= count;
     scores.macro.recall /= count;
     scores.macro.f1 /= count;
@@ -172,7 +190,16 @@ Scores ScoreTags(std::span<const TagSequence> gold, std::span<const TagSequence>
   scores.macro.support = all.support;
   scores.macro.predicted = all.predicted;
   scores.macro.correct = all.correct;
-  return scores;
+  return std::move(scores);
+}
+
+Scores ScoreTags(std::span<const TagSequence> gold, std::span<const TagSequence> predicted) {
+  TagScorer scorer;
+  for (size_t i = 0; i < gold.size(); ++i) {
+    scorer.Add(std::vector<std::string_view>(gold[i].begin(), gold[i].end()),
+               std::vector<std::string_view>(predicted[i].begin(), predicted[i].end()));
+  }
+  return scorer.Finish();
 }
 
 }  // namespace fintag

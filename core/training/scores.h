@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/text/tag_scheme.h"
@@ -36,13 +38,30 @@ using TagSequence = std::vector<std::string>;
 // S; U and L it takes for other letters, which join a neighbour of the same label. A tag without a hyphen has the label
 // behind its first character, or "_".
 std::vector<Span> SeqevalEntities(std::span<const std::string> tags);
+std::vector<Span> SeqevalEntities(std::span<const std::string_view> tags);
 
 // Precision, recall and F1 of an entity count; a ratio with an empty denominator is 0.
 EntityScores ScoresOf(std::string label, int64_t support, int64_t predicted, int64_t correct);
 
-// `gold` and `predicted` must have the same shape. As in seqeval the sentences are looked at as one sequence with an O
-// behind each (only tags that no scheme has can make the difference). Macro counts are sums. Zero where seqeval's
-// zero_division=0 has it, and for the macro average of no labels.
+// Scores a tagging sentence by sentence, in memory that does not grow. As in seqeval the sentences are looked at as one
+// sequence with an O behind each (only tags that no scheme has can make the difference). Macro counts are sums. Zero
+// where seqeval's zero_division=0 has it, and for the macro average of no labels.
+class TagScorer {
+ public:
+  TagScorer();
+  ~TagScorer();
+
+  // As many tags each.
+  void Add(std::span<const std::string_view> gold, std::span<const std::string_view> predicted);
+  // To be called once, last.
+  Scores Finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// All at once. `gold` and `predicted` must have the same shape.
 Scores ScoreTags(std::span<const TagSequence> gold, std::span<const TagSequence> predicted);
 
 }  // namespace fintag

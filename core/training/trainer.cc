@@ -20,7 +20,6 @@
 #include "core/model/token_classifier.h"
 #include "core/model/torch_status.h"
 #include "core/training/batches.h"
-#include "core/training/encoded_corpus.h"
 #include "core/training/epoch_list.h"
 #include "core/training/evaluation.h"
 #include "core/training/file_io.h"
@@ -29,8 +28,8 @@
 #include "core/training/random.h"
 #include "core/training/schedule.h"
 #include "core/training/seeds.h"
+#include "core/training/training_data.h"
 #include "core/training/training_record.h"
-#include "core/training/word_lookup.h"
 
 namespace fintag {
 namespace {
@@ -79,10 +78,9 @@ class TrainingRun {
 
  private:
   absl::Status Prepare();
-  absl::Status SplitOffValidation();
-  absl::Status LoadModel(const std::vector<std::string>& tags);
-  absl::Status EncodeParts(const std::vector<std::string>& tags);
-  void DescribeStart(const std::vector<std::string>& tags);
+  absl::Status LoadModel();
+  absl::Status EncodeData();
+  void DescribeStart();
 
   // False where `stop` ended it.
   absl::StatusOr<bool> RunEpoch(int32_t epoch);
@@ -99,11 +97,7 @@ class TrainingRun {
   TrainingObserver& observer_;
   const std::atomic<bool>& stop_;
 
-  Corpus split_train_, split_validation_;  // where the validation part was split off
-  const Corpus* train_ = nullptr;
-  const Corpus* validation_ = nullptr;
-  std::vector<TagSequence> gold_;
-  EncodedCorpus encoded_train_, encoded_validation_;
+  std::optional<TrainingData> data_;
   std::unique_ptr<TokenClassifier> model_;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<ProgressMeter> meter_;
@@ -119,36 +113,21 @@ absl::Status TrainingRun::Prepare() {
   record_.validation_sha256 = input_.validation_sha256;
   record_.options = options_;
   if (absl::Status valid = CheckOptions(options_); !valid.ok()) return valid;
-  if (absl::Status split = SplitOffValidation(); !split.ok()) return split;
-  if (train_->labels.empty()) return absl::InvalidArgumentError("the training part has no entities: nothing to learn");
-  const std::vector<std::string> tags = TagsOf(train_->labels);
-  if (absl::Status loaded = LoadModel(tags); !loaded.ok()) return loaded;
-  if (absl::Status encoded = EncodeParts(tags); !encoded.ok()) return encoded;
-  if (encoded_train_.words == 0) return absl::InvalidArgumentError("no word of the training part has a token");
+  absl::StatusOr<TrainingData> data = TrainingData::Plan(input_.train, input_.validation, options_);
+  if (!data.ok()) return data.status();
+  data_.emplace(*std::move(data));
+  record_.start.notes = data_->SplitNotes();
+  if (absl::Status loaded = LoadModel(); !loaded.ok()) return loaded;
+  if (absl::Status encoded = EncodeData(); !encoded.ok()) return encoded;
   optimizer_ = MakeOptimizer(model_->parameters(), options_);
-  meter_ = std::make_unique<ProgressMeter>(encoded_train_.tokens, options_.epochs, encoded_validation_.tokens);
-  gold_ = GoldTags(*validation_);
-  DescribeStart(tags);
+  meter_ = std::make_unique<ProgressMeter>(data_->train().totals().tokens, options_.epochs,
+                                           data_->validation().totals().tokens);
+  DescribeStart();
   observer_.OnStart(record_.start);
   return absl::OkStatus();
 }
 
-absl::Status TrainingRun::SplitOffValidation() {
-  train_ = &input_.train;
-  validation_ = &input_.validation;
-  if (!validation_->sentences.empty()) return absl::OkStatus();
-  absl::StatusOr<std::pair<Corpus, Corpus>> parts =
-      SplitCorpus(input_.train, options_.validation_fraction, DeriveSeed(options_.seed, kSplitStream, 0));
-  if (!parts.ok()) return parts.status();
-  std::tie(split_train_, split_validation_) = *std::move(parts);
-  train_ = &split_train_;
-  validation_ = &split_validation_;
-  record_.start.notes.push_back(absl::StrCat("no validation part given: ", validation_->sentences.size(),
-                                             " sentences were split off the training part"));
-  return absl::OkStatus();
-}
-
-absl::Status TrainingRun::LoadModel(const std::vector<std::string>& tags) {
+absl::Status TrainingRun::LoadModel() {
   const absl::StatusOr<at::Device> device = SelectDevice(options_.device);
   if (!device.ok()) return device.status();
   record_.start.device = DeviceName(*device);
@@ -162,7 +141,7 @@ absl::Status TrainingRun::LoadModel(const std::vector<std::string>& tags) {
                                                    kShortestWindow, ", is ", base->config.max_positions));
   }
   absl::StatusOr<std::unique_ptr<TokenClassifier>> model =
-      TokenClassifier::Create(*base, tags, DeriveSeed(options_.seed, kClassifierStream, 0), *device);
+      TokenClassifier::Create(*base, data_->model_tags(), DeriveSeed(options_.seed, kClassifierStream, 0), *device);
   if (!model.ok()) return model.status();
   model_ = *std::move(model);
   if (options_.dropout) model_->set_dropout(*options_.dropout);
@@ -173,7 +152,7 @@ absl::Status TrainingRun::LoadModel(const std::vector<std::string>& tags) {
   return absl::OkStatus();
 }
 
-absl::Status TrainingRun::EncodeParts(const std::vector<std::string>& tags) {
+absl::Status TrainingRun::EncodeData() {
   const absl::StatusOr<std::shared_ptr<const WordPieceTokenizer>> tokenizer = WordPieceTokenizer::Load(input_.base);
   if (!tokenizer.ok()) return tokenizer.status();
   const BertConfig& config = model_->config();
@@ -181,55 +160,40 @@ absl::Status TrainingRun::EncodeParts(const std::vector<std::string>& tags) {
     return absl::InvalidArgumentError(absl::StrCat("the tokenizer has ", (*tokenizer)->vocabulary_size(),
                                                    " tokens, config.json's vocab_size is ", config.vocabulary_size));
   }
-  absl::StatusOr<EncodedCorpus> train = EncodeCorpus(*train_, **tokenizer, config.max_positions, tags);
-  if (!train.ok()) return train.status();
-  absl::StatusOr<EncodedCorpus> validation = EncodeCorpus(*validation_, **tokenizer, config.max_positions, tags);
-  if (!validation.ok()) return validation.status();
-  encoded_train_ = *std::move(train);
-  encoded_validation_ = *std::move(validation);
-  return absl::OkStatus();
+  return data_->Encode(**tokenizer, config.max_positions, std::filesystem::absolute(input_.checkpoint).parent_path());
 }
 
-void TrainingRun::DescribeStart(const std::vector<std::string>& tags) {
+void TrainingRun::DescribeStart() {
   TrainingStart& start = record_.start;
-  start.train_sentences = std::ssize(train_->sentences);
-  start.train_tokens = encoded_train_.tokens;
-  start.validation_sentences = std::ssize(validation_->sentences);
-  start.tags = tags;
+  start.train_sentences = data_->train().size();
+  start.train_tokens = data_->train().totals().tokens;
+  start.validation_sentences = data_->validation().size();
+  start.tags = data_->model_tags();
+  start.word_lookup = data_->word_lookup();
   for (int32_t epoch = 1; epoch <= options_.epochs; ++epoch) {
     // Batches by sentences are as many in every epoch; by tokens the order decides.
     if (epoch == 1 || (options_.batch_tokens > 0 && options_.shuffle)) {
-      start.total_steps += StepsOf(std::ssize(PlanEpoch(encoded_train_, options_, epoch)), options_);
+      start.total_steps += StepsOf(PlanEpoch(data_->train(), options_, epoch).size(), options_);
     } else {
       start.total_steps += start.total_steps / (epoch - 1);
     }
   }
-  start.word_lookup = WordLookupScores(*train_, *validation_);
-  const int64_t long_sentences = encoded_train_.long_sentences + encoded_validation_.long_sentences;
-  if (long_sentences > 0) {
-    start.notes.push_back(absl::StrCat("sentences longer than the encoder's ", model_->config().max_positions,
-                                       " positions, trained and scored in overlapping windows: ", long_sentences));
-  }
-  const int64_t without_token = encoded_train_.words_without_token + encoded_validation_.words_without_token;
-  if (without_token > 0) {
-    start.notes.push_back(
-        absl::StrCat("words without a token (control characters alone), always tagged O: ", without_token));
-  }
-  for (const std::string& label : validation_->labels) {
-    if (std::find(train_->labels.begin(), train_->labels.end(), label) != train_->labels.end()) continue;
-    start.notes.push_back(absl::StrCat("label ", label, " is in the validation part alone: it cannot be learned"));
-  }
+  for (std::string& note : data_->Notes(model_->config().max_positions)) start.notes.push_back(std::move(note));
 }
 
 absl::StatusOr<bool> TrainingRun::RunEpoch(int32_t epoch) {
-  const std::vector<SentenceBatch> batches = PlanEpoch(encoded_train_, options_, epoch);
+  const EpochPlan plan = PlanEpoch(data_->train(), options_, epoch);
+  const int64_t tokens = data_->train().totals().tokens;
   double loss_sum = 0;
   int64_t words = 0;
   meter_->StartTraining();
-  for (size_t begin = 0; begin < batches.size(); begin += options_.gradient_accumulation) {
-    const size_t end = std::min(batches.size(), begin + options_.gradient_accumulation);
+  for (int64_t begin = 0; begin < plan.size(); begin += options_.gradient_accumulation) {
+    std::vector<SentenceBatch> batches;
+    for (int64_t i = begin; i < std::min(plan.size(), begin + options_.gradient_accumulation); ++i) {
+      batches.push_back(plan[i]);
+    }
     const double learning_rate = LearningRate(options_, step_, record_.start.total_steps);
-    const auto loss = RunStep(std::span(batches).subspan(begin, end - begin), learning_rate);
+    const auto loss = RunStep(batches, learning_rate);
     if (!loss.ok()) return loss.status();
     if (!loss->has_value()) return false;
     ++step_;
@@ -240,8 +204,7 @@ absl::StatusOr<bool> TrainingRun::RunEpoch(int32_t epoch) {
     progress.step = step_;
     progress.total_steps = record_.start.total_steps;
     progress.tokens = meter_->tokens();
-    progress.epoch_fraction =
-        static_cast<double>(progress.tokens - (epoch - 1) * encoded_train_.tokens) / encoded_train_.tokens;
+    progress.epoch_fraction = static_cast<double>(progress.tokens - (epoch - 1) * tokens) / static_cast<double>(tokens);
     progress.loss = **loss;
     progress.learning_rate = learning_rate;
     progress.tokens_per_second = meter_->tokens_per_second();
@@ -252,7 +215,7 @@ absl::StatusOr<bool> TrainingRun::RunEpoch(int32_t epoch) {
   result.epoch = epoch;
   result.train_loss = words > 0 ? loss_sum / static_cast<double>(words) : 0;
   result.train_seconds = meter_->training_seconds();
-  result.tokens_per_second = static_cast<double>(encoded_train_.tokens) / std::max(result.train_seconds, 1e-9);
+  result.tokens_per_second = static_cast<double>(tokens) / std::max(result.train_seconds, 1e-9);
   if (absl::Status evaluated = EvaluateEpoch(result); absl::IsCancelled(evaluated)) {
     return false;
   } else if (!evaluated.ok()) {
@@ -268,8 +231,8 @@ absl::StatusOr<std::optional<double>> TrainingRun::RunStep(std::span<const Sente
   std::vector<TrainingBatch> packed;
   step_words_ = 0;
   int64_t tokens = 0;
-  for (const SentenceBatch& batch : batches) {
-    packed.push_back(PackBatch(encoded_train_, batch));
+  for (const SentenceBatch batch : batches) {
+    packed.push_back(PackBatch(data_->train(), batch));
     step_words_ += std::ssize(packed.back().rows);
     tokens += packed.back().packed.tokens();
   }
@@ -300,13 +263,13 @@ absl::Status TrainingRun::Diverged(int64_t step) const {
 
 absl::Status TrainingRun::EvaluateEpoch(EpochResult& result) {
   meter_->StartEvaluation();
-  const absl::StatusOr<Evaluation> evaluation = Evaluate(*model_, encoded_validation_, stop_);
+  const absl::StatusOr<Evaluation> evaluation = Evaluate(*model_, data_->validation(), stop_);
   if (!evaluation.ok()) return evaluation.status();
   // What the epoch's last step did shows here first; such weights tag every word alike and must not be kept.
   if (!std::isfinite(evaluation->loss)) return Diverged(step_);
   result.validation_loss = evaluation->loss;
-  result.scores = ScoreTags(gold_, evaluation->predicted);
-  result.unseen = UnseenEntityScores(*train_, *validation_, evaluation->predicted);
+  result.scores = data_->Score(evaluation->predicted);
+  result.unseen = data_->ScoreUnseen(evaluation->predicted);
   meter_->EndEvaluation();
   result.validation_seconds = meter_->evaluation_seconds();
   const std::vector<EpochResult>& before = record_.result.epochs;
@@ -345,9 +308,9 @@ absl::Status TrainingRun::ScorePrecisions() {
     absl::StatusOr<std::unique_ptr<TokenClassifier>> model = TokenClassifier::Create(*kept, {}, /*seed=*/0, device);
     if (!model.ok()) return model.status();
     if (absl::Status converted = (*model)->Convert(precision); !converted.ok()) return converted;
-    const absl::StatusOr<Evaluation> evaluation = Evaluate(**model, encoded_validation_, stop_);
+    const absl::StatusOr<Evaluation> evaluation = Evaluate(**model, data_->validation(), stop_);
     if (!evaluation.ok()) return evaluation.status();
-    f1 = ScoreTags(gold_, evaluation->predicted).micro.f1;
+    f1 = data_->Score(evaluation->predicted).micro.f1;
   }
   record_.result.precision_f1 = std::move(scores);
   return absl::OkStatus();

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "core/text/corpus.h"
+#include "core/text/corpus_file.h"
 #include "core/training/scores.h"
 #include "core/training/training_options.h"
 
@@ -74,9 +74,9 @@ class TrainingObserver {
 
 struct TrainingInput {
   std::filesystem::path base;  // checkpoint folder to start from
-  Corpus train;
-  Corpus validation;                 // empty: split off `train` by options.validation_fraction and seed
-  std::filesystem::path checkpoint;  // folder to write
+  CorpusFile train;
+  CorpusFile validation;             // no path: split off `train` by options.validation_fraction and seed
+  std::filesystem::path checkpoint;  // folder to write; beside it, without a name, is the token cache
   // Recorded in the checkpoint's fintag.json beside options, scores and version.
   std::string train_sha256;  // of the files as uploaded, hex
   std::string validation_sha256;
@@ -84,8 +84,10 @@ struct TrainingInput {
 };
 
 // Tags are "O" and B-X, I-X of the labels in training (sorted). INVALID_ARGUMENT: options, a corpus without entities,
-// a validation label that training lacks is only a note. FAILED_PRECONDITION: device. RESOURCE_EXHAUSTED: memory.
-// `stop` is looked at between steps: once true the run ends early with what the last epoch wrote, cancelled = true.
+// a validation label that training lacks is only a note. FAILED_PRECONDITION: device, a corpus file that changed since
+// it was checked. RESOURCE_EXHAUSTED: memory, disk. What is resident grows with distinct words and entities, and by
+// some twenty bytes a sentence. `stop` is looked at between steps: once true the run ends early with what the last
+// epoch wrote, cancelled = true.
 absl::StatusOr<TrainingResult> Train(const TrainingInput& input, const TrainingOptions& options,
                                      TrainingObserver& observer, const std::atomic<bool>& stop);
 

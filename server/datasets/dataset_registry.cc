@@ -9,7 +9,6 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/time/clock.h"
 #include "core/text/strings.h"
-#include "core/training/file_io.h"
 #include "core/training/word_lookup.h"
 #include "server/datasets/dataset_json.h"
 #include "server/datasets/dataset_parsing.h"
@@ -40,15 +39,14 @@ bool SameContent(const Dataset& stored, const ReceivedFile& train, const std::op
   return !validation || stored.validation->sha256 == validation->sha256;
 }
 
+std::vector<std::string_view> Views(const std::vector<std::string>& texts) { return {texts.begin(), texts.end()}; }
+
 // Keeps the uploaded file beside its parsed form.
-absl::Status StorePart(const fs::path& folder, const std::string& part, const ReceivedFile& file,
-                       const Corpus& corpus) {
+absl::Status KeepGiven(const fs::path& folder, const std::string& part, const ReceivedFile& file) {
   std::error_code error;
   fs::rename(file.path, folder / (part + ".given"), error);
-  if (error) {
-    return absl::ErrnoToStatus(error.value(), StrCat("cannot keep ", file.path.string()));
-  }
-  return ReplaceFile(folder / (part + ".jsonl"), WriteJsonLines(corpus));
+  if (!error) return absl::OkStatus();
+  return absl::ErrnoToStatus(error.value(), StrCat("cannot keep ", file.path.string()));
 }
 
 class Registry : public DatasetRegistry {
@@ -159,30 +157,40 @@ class Registry : public DatasetRegistry {
 
   absl::StatusOr<Dataset> Fill(const fs::path& incoming, const ReceivedFile& train,
                                const std::optional<ReceivedFile>& validation, std::vector<DatasetLineError>& errors) {
-    // Both are parsed before either's errors are given.
-    absl::StatusOr<ParsedPart> first = ParsePart("train", train, errors);
-    absl::StatusOr<ParsedPart> second = ParsedPart();
-    if (validation) second = ParsePart("validation", *validation, errors);
+    // Both are checked before either's errors are given.
+    absl::StatusOr<CorpusFile> first = CheckPart("train", train, errors);
+    absl::StatusOr<CorpusFile> second = CorpusFile();
+    if (validation) second = CheckPart("validation", *validation, errors);
     if (!first.ok() && !second.ok() && absl::IsInvalidArgument(first.status())) {
       return absl::InvalidArgumentError(StrCat(first.status().message(), "\n", second.status().message()));
     }
     if (!first.ok()) return first.status();
     if (!second.ok()) return second.status();
-    if (first->corpus.labels.empty()) {
+    const std::vector<std::string> train_labels = first->labels();
+    if (train_labels.empty()) {
       errors.push_back({"train", "has no entities: every tag is O"});
       return absl::InvalidArgumentError(StrCat(train.file_name, ": has no entities: every tag is O"));
     }
     Dataset dataset;
-    dataset.train = first->description;
-    std::set<std::string> labels(first->corpus.labels.begin(), first->corpus.labels.end());
-    if (absl::Status stored = StorePart(incoming, "train", train, first->corpus); !stored.ok()) return stored;
+    WordLookup lookup;
+    absl::StatusOr<DatasetPart> part =
+        ParsePart(train, *first, incoming / "train.jsonl", [&](const Sentence& sentence) {
+          if (validation) lookup.Learn(sentence);
+        });
+    if (!part.ok()) return part.status();
+    dataset.train = *std::move(part);
+    std::set<std::string> labels(train_labels.begin(), train_labels.end());
+    if (absl::Status kept = KeepGiven(incoming, "train", train); !kept.ok()) return kept;
     if (validation) {
-      dataset.validation = second->description;
-      labels.insert(second->corpus.labels.begin(), second->corpus.labels.end());
-      dataset.word_lookup = WordLookupScores(first->corpus, second->corpus);
-      if (absl::Status stored = StorePart(incoming, "validation", *validation, second->corpus); !stored.ok()) {
-        return stored;
-      }
+      TagScorer scorer;
+      part = ParsePart(*validation, *second, incoming / "validation.jsonl", [&](const Sentence& sentence) {
+        scorer.Add(Views(sentence.tags), lookup.Tag(Views(sentence.words)));
+      });
+      if (!part.ok()) return part.status();
+      dataset.validation = *std::move(part);
+      dataset.word_lookup = scorer.Finish();
+      for (const std::string& label : second->labels()) labels.insert(label);
+      if (absl::Status kept = KeepGiven(incoming, "validation", *validation); !kept.ok()) return kept;
     }
     dataset.labels.assign(labels.begin(), labels.end());
     return dataset;

@@ -1,4 +1,5 @@
-"""Cost as the work grows: clients, text length, jobs in the store, watchers of one job, models in memory, threads.
+"""Cost as the work grows: clients, text length, jobs in the store, watchers of one job, models in memory, threads,
+sentences to train on.
 
 Writes OUTPUT/growth.json after each part and draws growth.svg from it; --draw alone draws again. Started by growth.sh.
 """
@@ -30,6 +31,7 @@ WATCHERS = (0, 100, 1_000)
 JOBS = (1_000, 10_000, 100_000)
 CALLS = 500  # of each method
 MODELS = 20
+SENTENCES = (1_000, 10_000, 100_000, 1_000_000)
 FINTAG = ("--protocol", "fintag")
 
 
@@ -248,7 +250,50 @@ def threads(setting, checkpoint):
     return rows
 
 
-PARTS = {"clients": clients, "text": text, "jobs": jobs, "watchers": watchers, "models": models, "threads": threads}
+def write_corpus(setting, count):
+    """The training file's sentences over and over; one word in a hundred is one that was not there before."""
+    found, coined = sentences(setting.train), 0
+    file = setting.work / f"{count}.conll"
+    with open(file, "w", encoding="utf-8") as out:
+        position = 0
+        for number in range(count):
+            for word, tag in zip(*found[number % len(found)]):
+                position += 1
+                if position % 100 == 0:
+                    word, coined = f"{word}{coined}", coined + 1
+                out.write(f"{word} {tag}\n")
+            out.write("\n")
+    return file
+
+
+def corpus(setting, checkpoint):
+    """A trainer until its first step, a tenth of its sentences split off to score on."""
+    rows = []
+    for count in SENTENCES:
+        folder = setting.work / "job"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        file = write_corpus(setting, count)
+        (folder / "job.json").write_text(json.dumps({"base": str(checkpoint), "train": str(file), "train_sha256": "0",
+                                                     "options": {"epochs": 1, "device": "cpu"}}))
+        begin = time.monotonic()
+        trainer = measure.start([setting.bin / "fintag-train", "--job", folder], measure.environment(setting.threads),
+                                setting.log("fintag-train"))
+        events = folder / "events.log"
+        while not (events.exists() and '"type":"progress"' in events.read_text()):
+            if trainer.poll() is not None:
+                raise RuntimeError(f"the trainer ended before its first step: see {setting.log('fintag-train')}")
+            time.sleep(0.005)
+        seconds = time.monotonic() - begin
+        rows.append({"sentences": count, "peak_mb": memory(trainer.pid, "VmHWM"), "seconds": seconds,
+                     "file_mb": file.stat().st_size / 1e6})
+        measure.end(trainer)
+        file.unlink()
+    return rows
+
+
+PARTS = {"clients": clients, "text": text, "jobs": jobs, "watchers": watchers, "models": models, "threads": threads,
+         "corpus": corpus}
 
 
 def draw(found, file):
@@ -297,7 +342,9 @@ def draw(found, file):
     if "threads" in found:
         lines(6, "Forward passes", found["threads"], "batch_tokens", "tokens_per_second", by="threads",
               name="{} threads".format, label=("tokens a batch", "tokens/s"))
-    axes.flat[7].set_axis_off()
+    if "corpus" in found:
+        lines(7, "Training data, until the first step", found["corpus"], "sentences", "peak_mb",
+              label=("sentences", "memory of the trainer, MB"))
     figure.tight_layout()
     figure.savefig(file, metadata={"Date": None})
 

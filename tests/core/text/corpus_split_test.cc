@@ -4,48 +4,34 @@
 
 #include <algorithm>
 #include <random>
-#include <set>
 
-#include "absl/strings/str_cat.h"
-#include "core/text/corpus.h"
+#include "core/text/corpus_file.h"
 
 namespace fintag {
 namespace {
 
-// A corpus whose document i has sizes[i] sentences, each of one word with its number.
-Corpus CorpusOf(const std::vector<int>& sizes) {
-  Corpus corpus;
+// A corpus whose document i has sizes[i] sentences, without labels.
+CorpusFile CorpusOf(const std::vector<int>& sizes) {
+  CorpusFile corpus;
+  corpus.label_sets = {{}};
   corpus.documents = static_cast<int32_t>(sizes.size());
   for (size_t document = 0; document < sizes.size(); ++document) {
-    for (int i = 0; i < sizes[document]; ++i) {
-      corpus.sentences.push_back({{absl::StrCat(corpus.sentences.size())}, {"O"}, static_cast<int32_t>(document), 1});
-    }
+    corpus.sentences.insert(corpus.sentences.end(), static_cast<size_t>(sizes[document]),
+                            {static_cast<int32_t>(document), 0});
   }
   return corpus;
-}
-
-std::vector<int> Numbers(const Corpus& corpus) {
-  std::vector<int> numbers;
-  for (const Sentence& sentence : corpus.sentences) numbers.push_back(std::stoi(sentence.words[0]));
-  return numbers;
 }
 
 TEST(SplitCorpus, SplitsSentencesWhereThereAreNoDocuments) {
   for (int count : {2, 3, 10, 101}) {
     for (double fraction : {0.001, 0.1, 0.5, 0.999}) {
-      Corpus corpus = CorpusOf({count});
+      CorpusFile corpus = CorpusOf({count});
       corpus.documents = 0;
-      const auto parts = SplitCorpus(corpus, fraction, 42);
-      ASSERT_TRUE(parts.ok());
-      const std::vector<int> first = Numbers(parts->first);
-      const std::vector<int> second = Numbers(parts->second);
-      EXPECT_EQ(second.size(), std::clamp<size_t>(std::llround(fraction * count), 1, count - 1));
-      EXPECT_TRUE(std::is_sorted(first.begin(), first.end()));
-      EXPECT_TRUE(std::is_sorted(second.begin(), second.end()));
-      std::set<int> all(first.begin(), first.end());
-      all.insert(second.begin(), second.end());
-      EXPECT_EQ(all.size(), count);
-      EXPECT_EQ(parts->second.documents, 0);
+      const auto split = SplitCorpus(corpus, fraction, 42);
+      ASSERT_TRUE(split.ok());
+      ASSERT_EQ(split->second.size(), count);
+      EXPECT_EQ(split->second_sentences, std::clamp<int64_t>(std::llround(fraction * count), 1, count - 1));
+      EXPECT_EQ(split->second_sentences, std::count(split->second.begin(), split->second.end(), true));
     }
   }
 }
@@ -55,12 +41,12 @@ TEST(SplitCorpus, TakesTheWholeDocumentsThatComeNearest) {
   for (int round = 0; round < 300; ++round) {
     std::vector<int> sizes(2 + random() % 9);
     for (int& size : sizes) size = static_cast<int>(1 + random() % 40);
-    const Corpus corpus = CorpusOf(sizes);
+    const CorpusFile corpus = CorpusOf(sizes);
     const auto total = static_cast<int>(corpus.sentences.size());
     const double fraction = 0.01 * static_cast<double>(1 + random() % 99);
-    const auto parts = SplitCorpus(corpus, fraction, random());
-    ASSERT_TRUE(parts.ok());
-    const auto got = static_cast<int>(parts->second.sentences.size());
+    const auto split = SplitCorpus(corpus, fraction, random());
+    ASSERT_TRUE(split.ok());
+    const auto got = static_cast<int>(split->second_sentences);
     ASSERT_GT(got, 0);
     ASSERT_LT(got, total);
     // Every choice of documents that leaves none of the parts empty.
@@ -73,17 +59,10 @@ TEST(SplitCorpus, TakesTheWholeDocumentsThatComeNearest) {
     }
     // A target of no or of all sentences counts as one sentence more or less.
     ASSERT_LE(std::abs(got - target), best + (target == 0 || target == total ? 1 : 0));
-    // Documents stay whole and are numbered without gaps.
-    std::set<int> documents;
-    for (const Sentence& sentence : parts->second.sentences) documents.insert(sentence.document);
-    ASSERT_EQ(static_cast<int32_t>(documents.size()), parts->second.documents);
-    ASSERT_EQ(*documents.rbegin() + 1, parts->second.documents);
-    ASSERT_EQ(parts->first.documents + parts->second.documents, corpus.documents);
-    const std::vector<int> first = Numbers(parts->first);
-    for (int number : Numbers(parts->second)) {
-      for (int other : first) {
-        ASSERT_NE(corpus.sentences[static_cast<size_t>(number)].document,
-                  corpus.sentences[static_cast<size_t>(other)].document);
+    // Documents stay whole.
+    for (size_t i = 1; i < corpus.sentences.size(); ++i) {
+      if (corpus.sentences[i].document == corpus.sentences[i - 1].document) {
+        ASSERT_EQ(split->second[i], split->second[i - 1]);
       }
     }
   }
@@ -93,42 +72,38 @@ TEST(SplitCorpus, SplitsManyDocumentsQuickly) {
   std::vector<int> sizes(100000);
   std::mt19937 random(18);
   for (int& size : sizes) size = static_cast<int>(1 + random() % 10);
-  const Corpus corpus = CorpusOf(sizes);
-  const auto parts = SplitCorpus(corpus, 0.1, 1);
-  ASSERT_TRUE(parts.ok());
-  EXPECT_EQ(parts->second.sentences.size(), std::llround(0.1 * static_cast<double>(corpus.sentences.size())));
+  const CorpusFile corpus = CorpusOf(sizes);
+  const auto split = SplitCorpus(corpus, 0.1, 1);
+  ASSERT_TRUE(split.ok());
+  EXPECT_EQ(split->second_sentences, std::llround(0.1 * static_cast<double>(corpus.sentences.size())));
 }
 
 TEST(SplitCorpus, DependsOnTheSeedAlone) {
-  const Corpus corpus = CorpusOf(std::vector<int>(50, 3));
+  const CorpusFile corpus = CorpusOf(std::vector<int>(50, 3));
   const auto one = SplitCorpus(corpus, 0.2, 1);
-  EXPECT_EQ(Numbers(one->second), Numbers(SplitCorpus(corpus, 0.2, 1)->second));
-  EXPECT_NE(Numbers(one->second), Numbers(SplitCorpus(corpus, 0.2, 2)->second));
+  EXPECT_EQ(one->second, SplitCorpus(corpus, 0.2, 1)->second);
+  EXPECT_NE(one->second, SplitCorpus(corpus, 0.2, 2)->second);
 }
 
 TEST(SplitCorpus, FallsBackToSentencesInASingleDocument) {
-  const Corpus corpus = CorpusOf({10});
-  const auto parts = SplitCorpus(corpus, 0.3, 5);
-  EXPECT_EQ(parts->second.sentences.size(), 3);
-  EXPECT_EQ(parts->second.documents, 1);
+  const CorpusFile corpus = CorpusOf({10});
+  const auto split = SplitCorpus(corpus, 0.3, 5);
+  EXPECT_EQ(split->second_sentences, 3);
 }
 
 TEST(SplitCorpus, NamesTheLabelsOfEachPart) {
-  Corpus corpus;
-  corpus.documents = 2;
-  corpus.labels = {"A", "B"};
-  corpus.scheme = TagScheme::kIo;
-  corpus.sentences = {{{"x"}, {"B-A"}, 0, 1}, {{"y"}, {"B-B"}, 1, 3}};
-  const auto parts = SplitCorpus(corpus, 0.5, 9);
-  EXPECT_EQ(parts->first.labels.size(), 1);
-  EXPECT_EQ(parts->second.labels.size(), 1);
-  EXPECT_NE(parts->first.labels, parts->second.labels);
-  EXPECT_EQ(parts->second.scheme, TagScheme::kIo);
+  CorpusFile corpus = CorpusOf({1, 1});
+  corpus.label_sets = {{"A", "C"}, {"B", "C"}};
+  corpus.sentences[1].label_set = 1;
+  const auto split = SplitCorpus(corpus, 0.5, 9);
+  const size_t second = split->second[1] ? 1 : 0;
+  EXPECT_EQ(split->first_labels, corpus.label_sets[1 - second]);
+  EXPECT_EQ(split->second_labels, corpus.label_sets[second]);
 }
 
 TEST(SplitCorpus, RejectsWhatCannotBeSplit) {
   EXPECT_EQ(SplitCorpus(CorpusOf({1}), 0.5, 1).status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(SplitCorpus(Corpus(), 0.5, 1).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(SplitCorpus(CorpusFile(), 0.5, 1).status().code(), absl::StatusCode::kInvalidArgument);
   for (double fraction : {0.0, 1.0, -1.0, 2.0, std::nan("")}) {
     EXPECT_EQ(SplitCorpus(CorpusOf({5, 5}), fraction, 1).status().code(), absl::StatusCode::kInvalidArgument);
   }

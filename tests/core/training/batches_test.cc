@@ -1,9 +1,9 @@
 #include "core/training/batches.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <numeric>
 #include <random>
 #include <set>
@@ -13,15 +13,22 @@
 namespace fintag {
 namespace {
 
-using ::testing::ElementsAre;
+// The model has five tags; the sixth is foreign.
+constexpr int32_t kForeign = 5;
+
+struct NumberedSentence {
+  std::vector<Window> windows;
+  std::vector<int32_t> tags;
+  int64_t tokens = 0;
+};
 
 // Sentences of one or more windows with known contents: token ids count up, every second token starts a word.
-EncodedCorpus RandomCorpus(int sentences, uint64_t seed) {
+std::vector<NumberedSentence> RandomSentences(int sentences, uint64_t seed) {
   std::mt19937_64 random(seed);
-  EncodedCorpus corpus;
+  std::vector<NumberedSentence> corpus;
   int32_t id = 10;
   for (int i = 0; i < sentences; ++i) {
-    NumberedSentence& sentence = corpus.sentences.emplace_back();
+    NumberedSentence& sentence = corpus.emplace_back();
     const int windows = random() % 8 == 0 ? static_cast<int>(random() % 3) : 1;
     for (int w = 0; w < windows; ++w) {
       Window& window = sentence.windows.emplace_back();
@@ -30,32 +37,47 @@ EncodedCorpus RandomCorpus(int sentences, uint64_t seed) {
       for (int t = 1; t + 1 < length; t += 2) {
         window.word_rows.push_back(t);
         window.words.push_back(static_cast<int32_t>(sentence.tags.size()));
-        sentence.tags.push_back(random() % 10 == 0 ? kForeignTag : static_cast<int32_t>(random() % 5));
+        sentence.tags.push_back(random() % 10 == 0 ? kForeign : static_cast<int32_t>(random() % 5));
       }
       sentence.tokens += length;
     }
-    corpus.tokens += sentence.tokens;
   }
   return corpus;
 }
 
-std::vector<int32_t> Flat(const std::vector<SentenceBatch>& batches) {
+TokenCache CacheOf(const std::vector<NumberedSentence>& sentences) {
+  TokenCacheWriter writer = TokenCacheWriter::Create(std::filesystem::temp_directory_path(), kForeign).value();
+  for (const NumberedSentence& sentence : sentences) {
+    EXPECT_TRUE(writer.Append(sentence.windows, sentence.tags, {}).ok());
+  }
+  return std::move(writer).Finish().value();
+}
+
+TokenCache RandomCache(int sentences, uint64_t seed) { return CacheOf(RandomSentences(sentences, seed)); }
+
+std::vector<std::vector<int32_t>> Batches(const EpochPlan& plan) {
+  std::vector<std::vector<int32_t>> batches;
+  for (int64_t i = 0; i < plan.size(); ++i) batches.emplace_back(plan[i].begin(), plan[i].end());
+  return batches;
+}
+
+std::vector<int32_t> Flat(const EpochPlan& plan) {
   std::vector<int32_t> all;
-  for (const SentenceBatch& batch : batches) all.insert(all.end(), batch.begin(), batch.end());
+  for (const auto& batch : Batches(plan)) all.insert(all.end(), batch.begin(), batch.end());
   return all;
 }
 
-std::vector<int32_t> WithWindows(const EncodedCorpus& corpus) {
+std::vector<int32_t> WithWindows(const TokenCache& corpus) {
   std::vector<int32_t> all;
-  for (size_t i = 0; i < corpus.sentences.size(); ++i) {
-    if (!corpus.sentences[i].windows.empty()) all.push_back(static_cast<int32_t>(i));
+  for (int32_t i = 0; i < corpus.size(); ++i) {
+    if (corpus[i].windows() > 0) all.push_back(i);
   }
   return all;
 }
 
 TEST(PlanEpoch, EverySentenceStandsInOneBatch) {
   for (uint64_t seed = 0; seed < 20; ++seed) {
-    const EncodedCorpus corpus = RandomCorpus(1 + static_cast<int>(seed) * 7, seed);
+    const TokenCache corpus = RandomCache(1 + static_cast<int>(seed) * 7, seed);
     for (const int32_t tokens : {0, 16, 100, 1000}) {
       TrainingOptions options;
       options.batch_tokens = tokens;
@@ -68,29 +90,29 @@ TEST(PlanEpoch, EverySentenceStandsInOneBatch) {
 }
 
 TEST(PlanEpoch, BatchesBySentencesAreFullButTheLast) {
-  const EncodedCorpus corpus = RandomCorpus(101, 1);
-  const std::vector<SentenceBatch> batches = PlanEpoch(corpus, {.batch_sentences = 8}, 1);
+  const TokenCache corpus = RandomCache(101, 1);
+  const auto batches = Batches(PlanEpoch(corpus, {.batch_sentences = 8}, 1));
   for (size_t i = 0; i + 1 < batches.size(); ++i) EXPECT_EQ(batches[i].size(), 8u);
   EXPECT_EQ(batches.size(), (WithWindows(corpus).size() + 7) / 8);
 }
 
 TEST(PlanEpoch, BatchesByTokensStayBelowTheLimit) {
-  const EncodedCorpus corpus = RandomCorpus(200, 2);
-  const auto tokens_of = [&](const SentenceBatch& batch) {
+  const TokenCache corpus = RandomCache(200, 2);
+  const auto tokens_of = [&](const std::vector<int32_t>& batch) {
     return std::accumulate(batch.begin(), batch.end(), int64_t{0},
-                           [&](int64_t sum, int32_t i) { return sum + corpus.sentences[i].tokens; });
+                           [&](int64_t sum, int32_t i) { return sum + corpus.tokens(i); });
   };
-  const std::vector<SentenceBatch> batches = PlanEpoch(corpus, {.batch_tokens = 64}, 1);
+  const auto batches = Batches(PlanEpoch(corpus, {.batch_tokens = 64}, 1));
   for (size_t i = 0; i < batches.size(); ++i) {
     EXPECT_TRUE(tokens_of(batches[i]) <= 64 || batches[i].size() == 1);
     if (i + 1 < batches.size()) {
-      EXPECT_GT(tokens_of(batches[i]) + corpus.sentences[batches[i + 1].front()].tokens, 64);
+      EXPECT_GT(tokens_of(batches[i]) + corpus.tokens(batches[i + 1].front()), 64);
     }
   }
 }
 
 TEST(PlanEpoch, OrderFollowsSeedAndEpoch) {
-  const EncodedCorpus corpus = RandomCorpus(100, 3);
+  const TokenCache corpus = RandomCache(100, 3);
   const auto order = [&](uint64_t seed, int32_t epoch) { return Flat(PlanEpoch(corpus, {.seed = seed}, epoch)); };
   EXPECT_EQ(order(1, 1), order(1, 1));
   EXPECT_NE(order(1, 1), order(1, 2));
@@ -105,18 +127,19 @@ TEST(StepsOf, CountsAShortLastStep) {
 }
 
 TEST(PackBatch, RowsPointAtFirstTokensOfTaggedWords) {
-  const EncodedCorpus corpus = RandomCorpus(60, 4);
+  const std::vector<NumberedSentence> sentences = RandomSentences(60, 4);
+  const TokenCache corpus = CacheOf(sentences);
   const std::vector<int32_t> chosen = WithWindows(corpus);
   const TrainingBatch batch = PackBatch(corpus, chosen);
   std::vector<int64_t> ids, tags;
   int64_t tokens = 0, windows = 0;
   for (const int32_t i : chosen) {
-    const NumberedSentence& sentence = corpus.sentences[i];
+    const NumberedSentence& sentence = sentences[i];
     tokens += sentence.tokens;
     for (const Window& window : sentence.windows) {
       ++windows;
       for (size_t k = 0; k < window.words.size(); ++k) {
-        if (sentence.tags[window.words[k]] == kForeignTag) continue;
+        if (sentence.tags[window.words[k]] == kForeign) continue;
         ids.push_back(window.token_ids[window.word_rows[k]]);
         tags.push_back(sentence.tags[window.words[k]]);
       }
@@ -148,11 +171,6 @@ TEST(Random, ShuffleReachesEveryOrder) {
     orders.insert(values);
   }
   EXPECT_EQ(orders.size(), 24u);
-}
-
-TEST(TagsOf, ListsOutsideFirst) {
-  const std::vector<std::string> labels = {"LOC", "PER"};
-  EXPECT_THAT(TagsOf(labels), ElementsAre("O", "B-LOC", "I-LOC", "B-PER", "I-PER"));
 }
 
 }  // namespace

@@ -18,8 +18,8 @@ class JobRunTest : public TrainingTest {
  protected:
   JobRunTest() {
     std::filesystem::create_directories(job());
-    WriteFile(job() / "train.jsonl", WriteJsonLines(input_.train));
-    WriteFile(job() / "validation.jsonl", WriteJsonLines(input_.validation));
+    WriteFile(job() / "train.jsonl", WriteJsonLines(train_));
+    WriteFile(job() / "validation.jsonl", WriteJsonLines(validation_));
     spec_.job = "jobs/test";
     spec_.base = base();
     spec_.train = "train.jsonl";
@@ -61,7 +61,7 @@ TEST_F(JobRunTest, TellsTheWholeStory) {
   }
   EXPECT_EQ(epochs, 2);
   EXPECT_TRUE(std::filesystem::exists(job() / "checkpoint" / "model.safetensors"));
-  EXPECT_THAT(ReadFile(job() / "checkpoint" / "fintag.json"), HasSubstr(Sha256Hex(WriteJsonLines(input_.train))));
+  EXPECT_THAT(ReadFile(job() / "checkpoint" / "fintag.json"), HasSubstr(Sha256Hex(WriteJsonLines(train_))));
 }
 
 TEST_F(JobRunTest, RecordsTheHashOfTheUploadWhereItIsGiven) {
@@ -69,7 +69,7 @@ TEST_F(JobRunTest, RecordsTheHashOfTheUploadWhereItIsGiven) {
   ASSERT_TRUE(RunIt().ok());
   const std::string record = ReadFile(job() / "checkpoint" / "fintag.json");
   EXPECT_THAT(record, HasSubstr("\"train_sha256\": \"0123456789abcdef\""));
-  EXPECT_THAT(record, HasSubstr(Sha256Hex(WriteJsonLines(input_.validation))));
+  EXPECT_THAT(record, HasSubstr(Sha256Hex(WriteJsonLines(validation_))));
 }
 
 TEST_F(JobRunTest, GoesOnBehindTheServersEvents) {

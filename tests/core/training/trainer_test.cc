@@ -10,13 +10,14 @@
 #include "core/model/checkpoint_folder.h"
 #include "core/model/mixed_linear.h"
 #include "core/tagging/tagger.h"
-#include "core/training/evaluation.h"
+#include "core/training/scores.h"
 #include "core/version.h"
 #include "tests/core/training/training_fixture.h"
 
 namespace fintag {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -29,6 +30,12 @@ std::vector<double> Losses(const RecordingObserver& observer) {
 
 nlohmann::json Record(const std::filesystem::path& checkpoint) {
   return nlohmann::json::parse(ReadFile(checkpoint / "fintag.json"));
+}
+
+std::vector<TagSequence> TagsOf(const Corpus& corpus) {
+  std::vector<TagSequence> tags;
+  for (const Sentence& sentence : corpus.sentences) tags.push_back(sentence.tags);
+  return tags;
 }
 
 // What the tagger in `folder` makes of the words of `corpus`.
@@ -131,9 +138,8 @@ TEST_F(TrainingTest, CheckpointIsAWorkingTagger) {
   options_.epochs = 12;
   const absl::StatusOr<TrainingResult> result = Run();
   ASSERT_TRUE(result.ok()) << result.status();
-  const std::vector<TagSequence> predicted = TagBy(checkpoint(), input_.validation);
-  EXPECT_EQ(ScoreTags(GoldTags(input_.validation), predicted).micro.f1,
-            result->epochs[result->kept_epoch - 1].scores.micro.f1);
+  const std::vector<TagSequence> predicted = TagBy(checkpoint(), validation_);
+  EXPECT_EQ(ScoreTags(TagsOf(validation_), predicted).micro.f1, result->epochs[result->kept_epoch - 1].scores.micro.f1);
 }
 
 TEST_F(TrainingTest, KeepsTheBestEpochOrTheLast) {
@@ -208,15 +214,15 @@ TEST_F(TrainingTest, BatchesByTokensCountTheirSteps) {
 }
 
 TEST_F(TrainingTest, LongSentencesTrainAndScoreEveryWord) {
-  input_.train = LearnableCorpus(20, 3, /*longest=*/90);  // the base has 24 positions
-  input_.validation = LearnableCorpus(10, 4, /*longest=*/90);
+  train_ = LearnableCorpus(20, 3, /*longest=*/90);  // the base has 24 positions
+  validation_ = LearnableCorpus(10, 4, /*longest=*/90);
   options_.epochs = 40;
   options_.dropout = 0;
   options_.batch_sentences = 2;
   const absl::StatusOr<TrainingResult> result = Run();
   ASSERT_TRUE(result.ok()) << result.status();
   int64_t words = 0;
-  for (const Sentence& sentence : input_.validation.sentences) words += std::ssize(sentence.words);
+  for (const Sentence& sentence : validation_.sentences) words += std::ssize(sentence.words);
   EXPECT_EQ(result->epochs[0].scores.words, words);
   EXPECT_GT(result->epochs.back().scores.micro.f1, 0.8);
   EXPECT_THAT(observer_.start.notes, Contains(HasSubstr("24 positions")));
@@ -233,14 +239,14 @@ TEST_F(TrainingTest, EveryWordOfASentenceLongerThanBertIsScored) {
   }
   long_one.words.resize(641);
   long_one.tags.resize(641);
-  input_.validation.sentences = {long_one};
+  validation_.sentences = {long_one};
   options_.epochs = 40;
   options_.dropout = 0;
   const absl::StatusOr<TrainingResult> result = Run();
   ASSERT_TRUE(result.ok()) << result.status();
-  const std::vector<TagSequence> predicted = TagBy(checkpoint(), input_.validation);
+  const std::vector<TagSequence> predicted = TagBy(checkpoint(), validation_);
   EXPECT_TRUE(std::any_of(predicted[0].begin() + 512, predicted[0].end(), [](const auto& tag) { return tag != "O"; }));
-  const Scores expected = ScoreTags(GoldTags(input_.validation), predicted);
+  const Scores expected = ScoreTags(TagsOf(validation_), predicted);
   const Scores& scores = result->epochs[result->kept_epoch - 1].scores;
   EXPECT_EQ(scores.words, 641);
   EXPECT_EQ(scores.accuracy, expected.accuracy);
@@ -251,7 +257,7 @@ TEST_F(TrainingTest, StopKeepsTheLastEpoch) {
   options_.epochs = 50;
   observer_ = RecordingObserver();
   observer_.on_step = [this](const TrainingProgress& progress) { stop_ = progress.epoch == 3; };
-  const absl::StatusOr<TrainingResult> result = Train(input_, options_, observer_, stop_);
+  const absl::StatusOr<TrainingResult> result = Train(Input(), options_, observer_, stop_);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_TRUE(result->cancelled);
   EXPECT_EQ(result->epochs.size(), 2u);
@@ -274,14 +280,14 @@ TEST_F(TrainingTest, StopIsSeenDuringTheEvaluation) {
   // The last step of the first epoch is over when the flag goes up: only the evaluation can see it.
   observer_ = RecordingObserver();
   observer_.on_step = [this](const TrainingProgress& progress) { stop_ = progress.epoch_fraction == 1; };
-  const absl::StatusOr<TrainingResult> result = Train(input_, options_, observer_, stop_);
+  const absl::StatusOr<TrainingResult> result = Train(Input(), options_, observer_, stop_);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_TRUE(result->cancelled);
   EXPECT_TRUE(result->epochs.empty());
 }
 
 TEST_F(TrainingTest, SplitsOffAValidationPart) {
-  input_.validation = Corpus();
+  validation_ = Corpus();
   options_.validation_fraction = 0.25;
   const absl::StatusOr<TrainingResult> result = Run();
   ASSERT_TRUE(result.ok()) << result.status();
@@ -291,9 +297,9 @@ TEST_F(TrainingTest, SplitsOffAValidationPart) {
 }
 
 TEST_F(TrainingTest, SplitsNoDocument) {
-  input_.validation = Corpus();
-  input_.train.documents = 12;
-  for (size_t i = 0; i < 60; ++i) input_.train.sentences[i].document = static_cast<int32_t>(i / 5);
+  validation_ = Corpus();
+  train_.documents = 12;
+  for (size_t i = 0; i < 60; ++i) train_.sentences[i].document = static_cast<int32_t>(i / 5);
   options_.validation_fraction = 0.12;  // 7 sentences
   ASSERT_TRUE(Run().ok());
   EXPECT_EQ(observer_.start.train_sentences, 55);
@@ -301,8 +307,8 @@ TEST_F(TrainingTest, SplitsNoDocument) {
 }
 
 TEST_F(TrainingTest, LabelOfTheValidationPartAloneIsANote) {
-  input_.validation.labels = {"LOC", "MISC", "ORG"};
-  input_.validation.sentences[0].tags[0] = "B-MISC";
+  validation_.labels = {"LOC", "MISC", "ORG"};
+  validation_.sentences[0].tags[0] = "B-MISC";
   const absl::StatusOr<TrainingResult> result = Run();
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_THAT(observer_.start.notes, Contains(HasSubstr("MISC")));
@@ -314,6 +320,24 @@ TEST_F(TrainingTest, LabelOfTheValidationPartAloneIsANote) {
   EXPECT_TRUE(std::isfinite(result->epochs[0].validation_loss));
 }
 
+TEST_F(TrainingTest, CacheLeavesNothingInTheFolder) {
+  observer_ = RecordingObserver();
+  observer_.on_step = [this](const TrainingProgress&) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) {
+      EXPECT_THAT(entry.path().filename().string(), AnyOf("base", "train.jsonl", "validation.jsonl", "checkpoint"));
+    }
+  };
+  EXPECT_TRUE(Train(Input(), options_, observer_, stop_).ok());
+}
+
+TEST_F(TrainingTest, CorpusThatChangedIsAStatus) {
+  const TrainingInput& input = Input();
+  WriteFile(input.train.path, WriteJsonLines(LearnableCorpus(61, 1)));
+  const absl::Status status = Train(input, options_, observer_, stop_).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("train.jsonl was changed"));
+}
+
 TEST_F(TrainingTest, BadInputIsAStatus) {
   options_.epochs = 0;
   options_.learning_rate = -1;
@@ -323,14 +347,14 @@ TEST_F(TrainingTest, BadInputIsAStatus) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("learning_rate must be"));
 
   options_ = {.epochs = 1, .device = "cpu", .threads = 1};
-  TrainingInput good = input_;
-  for (Sentence& sentence : input_.train.sentences) sentence.tags.assign(sentence.words.size(), "O");
-  input_.train.labels.clear();
+  const Corpus good = train_;
+  for (Sentence& sentence : train_.sentences) sentence.tags.assign(sentence.words.size(), "O");
+  train_.labels.clear();
   status = Run().status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr("no entities"));
 
-  input_ = good;
+  train_ = good;
   input_.base = folder_.path() / "nowhere";
   EXPECT_EQ(Run().status().code(), absl::StatusCode::kNotFound);
 
@@ -356,7 +380,7 @@ TEST_F(TrainingTest, DivergenceSaysWhatToDo) {
 // Positions behind the end of the training sentences have no gradient, so the only step makes them 0 / 0 and the loss
 // of that step knows nothing of it.
 TEST_F(TrainingTest, DivergenceInTheLastStepWritesNothing) {
-  input_.train = LearnableCorpus(60, 1, /*longest=*/5);
+  train_ = LearnableCorpus(60, 1, /*longest=*/5);
   options_.epochs = 1;
   options_.batch_sentences = 60;
   options_.adam_beta2 = 0;

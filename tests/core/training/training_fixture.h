@@ -62,8 +62,6 @@ class TrainingTest : public ::testing::Test {
     WriteTinyCheckpoint(base(), {.classifier = false});
     input_.base = base();
     input_.checkpoint = checkpoint();
-    input_.train = LearnableCorpus(60, 1);
-    input_.validation = LearnableCorpus(20, 2);
     input_.train_sha256 = "feed";
     options_.epochs = 2;
     options_.learning_rate = 2e-2;
@@ -74,11 +72,27 @@ class TrainingTest : public ::testing::Test {
   std::filesystem::path base() const { return folder_.path() / "base"; }
   std::filesystem::path checkpoint() const { return folder_.path() / "checkpoint"; }
 
-  absl::StatusOr<TrainingResult> Run() { return Train(input_, options_, observer_ = RecordingObserver(), stop_); }
+  // The input, its corpora in files.
+  const TrainingInput& Input() {
+    input_.train = Written("train.jsonl", train_);
+    input_.validation = validation_.sentences.empty() ? CorpusFile() : Written("validation.jsonl", validation_);
+    return input_;
+  }
+  absl::StatusOr<TrainingResult> Run() { return Train(Input(), options_, observer_ = RecordingObserver(), stop_); }
   std::string Weights() const { return ReadFile(checkpoint() / "model.safetensors"); }
 
+  CorpusFile Written(const std::string& name, const Corpus& corpus) {
+    const std::filesystem::path path = folder_.path() / name;
+    WriteFile(path, WriteJsonLines(corpus));
+    absl::StatusOr<CorpusFile> file = CheckCorpusFile(path, name);
+    EXPECT_TRUE(file.ok()) << file.status();
+    return file.ok() ? *std::move(file) : CorpusFile();
+  }
+
   TemporaryFolder folder_;
-  TrainingInput input_;
+  Corpus train_ = LearnableCorpus(60, 1);
+  Corpus validation_ = LearnableCorpus(20, 2);
+  TrainingInput input_;  // without the corpora: Input() has all
   TrainingOptions options_;
   RecordingObserver observer_;
   std::atomic<bool> stop_ = false;

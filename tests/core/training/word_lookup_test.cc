@@ -7,6 +7,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/core/training/word_lookup_scores.h"
+
 namespace fintag {
 namespace {
 
@@ -37,12 +39,26 @@ TEST(WordLookupScores, JoinsNeighboursOfOneLabel) {
   EXPECT_DOUBLE_EQ(scores.accuracy, 4.0 / 5);
 }
 
-TEST(UnseenEntityScores, LeavesOutSurfaceFormsOfTraining) {
+EntityScores UnseenScores(const Corpus& train, const Corpus& validation, const std::vector<TagSequence>& predicted) {
+  const auto views = [](const std::vector<std::string>& texts) {
+    return std::vector<std::string_view>(texts.begin(), texts.end());
+  };
+  SeenEntities seen;
+  for (const Sentence& sentence : train.sentences) seen.Learn(sentence);
+  UnseenEntityScorer scorer(seen);
+  for (size_t i = 0; i < predicted.size(); ++i) {
+    const Sentence& sentence = validation.sentences[i];
+    scorer.Add(views(sentence.words), views(sentence.tags), views(predicted[i]));
+  }
+  return scorer.Finish();
+}
+
+TEST(UnseenEntityScorer, LeavesOutSurfaceFormsOfTraining) {
   const Corpus train = Read("Acme B-ORG\nInc I-ORG\n\nBank B-PER\n");
   const Corpus validation = Read("Acme B-ORG\nInc I-ORG\nof O\nParis B-LOC\n\nBank B-PER\nRome B-LOC\nAcme B-ORG\n");
   const std::vector<TagSequence> predicted = {{"B-ORG", "I-ORG", "B-PER", "B-LOC"}, {"B-ORG", "B-ORG", "O"}};
   // Unseen in gold: Paris, Rome, Acme alone; in the prediction: "of", Paris, Rome.
-  const EntityScores scores = UnseenEntityScores(train, validation, predicted);
+  const EntityScores scores = UnseenScores(train, validation, predicted);
   EXPECT_EQ(scores.label, "");
   EXPECT_EQ(scores.support, 3);
   EXPECT_EQ(scores.predicted, 3);
@@ -50,12 +66,12 @@ TEST(UnseenEntityScores, LeavesOutSurfaceFormsOfTraining) {
   EXPECT_DOUBLE_EQ(scores.f1, 1.0 / 3);
 }
 
-TEST(UnseenEntityScores, EqualsAllScoresWhereTrainingHasNoEntity) {
+TEST(UnseenEntityScorer, EqualsAllScoresWhereTrainingHasNoEntity) {
   const Corpus validation = Read("a B-X\nb I-X\n\nc B-Y\nd O\n");
   const std::vector<TagSequence> predicted = {{"B-X", "I-X"}, {"O", "B-Y"}};
   std::vector<TagSequence> gold;
   for (const Sentence& sentence : validation.sentences) gold.push_back(sentence.tags);
-  const EntityScores unseen = UnseenEntityScores(Read("a O\n"), validation, predicted);
+  const EntityScores unseen = UnseenScores(Read("a O\n"), validation, predicted);
   const EntityScores all = ScoreTags(gold, predicted).micro;
   EXPECT_EQ(unseen.support, all.support);
   EXPECT_EQ(unseen.predicted, all.predicted);

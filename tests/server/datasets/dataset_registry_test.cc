@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/training/sha256.h"
-#include "core/training/word_lookup.h"
+#include "tests/core/training/word_lookup_scores.h"
 #include "tests/server/storage/temporary_folder.h"
 
 namespace fintag::server {
