@@ -77,8 +77,9 @@ absl::StatusOr<fintag::v1::TagResponse> TagInputs(Connection& connection, const 
 }  // namespace
 
 absl::StatusOr<Client> Client::Connect(const Options& options) {
-  if (absl::Status status = CheckAddress(options.server); !status.ok()) return status;
-  return Client(std::make_shared<Connection>(options));
+  absl::StatusOr<std::shared_ptr<Connection>> connection = Connection::Open(options);
+  if (!connection.ok()) return connection.status();
+  return Client(*std::move(connection));
 }
 
 const Options& Client::options() const { return connection_->options; }

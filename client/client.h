@@ -24,9 +24,22 @@
 
 namespace fintag::client {
 
+// How a server is spoken to. Files are PEM, and read by Client::Connect.
+struct Security {
+  bool tls = false;                   // by the certificates that this machine trusts
+  std::string ca_file = "";           // TLS, by those of this file
+  std::string certificate_file = "";  // TLS, with a certificate of the client's own
+  std::string key_file = "";          // its key
+  std::string token = "";             // sent with every call, encrypted or to this machine
+  bool insecure_token = false;        // also where nothing here encrypts the connection
+
+  bool encrypted() const { return tls || !ca_file.empty() || !certificate_file.empty(); }
+};
+
 struct Options {
   // "HOST:PORT", "[IPV6]:PORT" or "unix:PATH".
   std::string server = "localhost:50051";
+  Security security = {};
   // Of one call with one answer, its retries included. DEADLINE_EXCEEDED after that.
   absl::Duration timeout = absl::Seconds(30);
   // Of an upload, an import or an export.
@@ -125,7 +138,8 @@ struct TaggedLine {
 // One connection to one server. Copies share it. Safe to use from many threads.
 class Client {
  public:
-  // INVALID_ARGUMENT if the address is malformed. Nothing is sent yet: a server that is not there shows at the first
+  // INVALID_ARGUMENT if the address is malformed, or options.security asks for what cannot be; the error of a file that
+  // cannot be read. Nothing is sent yet: a server that is not there shows at the first
   // call.
   static absl::StatusOr<Client> Connect(const Options& options);
 

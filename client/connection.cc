@@ -5,37 +5,16 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 
 #include "absl/strings/cord.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
+#include "client/channel.h"
 
 namespace fintag::client {
 namespace {
 
 constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
 constexpr char kConnectionUrl[] = "fintag.client/connection";
-// Answers with every word's tag are some ten times the text.
-constexpr int kLargestAnswerBytes = 256 << 20;
-// A list of wrong fields travels in the metadata, of which a channel takes 8 KiB unless told otherwise.
-constexpr int kLargestMetadataBytes = 1 << 20;
-
-bool IsLoopback(const std::string& address) {
-  return address.rfind("localhost:", 0) == 0 || address.rfind("127.", 0) == 0 || address.rfind("[::1]:", 0) == 0 ||
-         address.rfind("unix:", 0) == 0;
-}
-
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
-  grpc::ChannelArguments arguments = ArgumentsFor(address);
-  // Retries are ours, so the channel must be ready to connect again at each.
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
-  // Finds out about a peer that vanished during a long watch; servers allow a ping every five minutes.
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 330'000);
-  arguments.SetUserAgentPrefix("fintag-client");
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
-}
-
 bool MayRepeat(const absl::Status& status, Repeat repeat) {
   if (repeat == Repeat::kNever) return false;
   return absl::IsUnavailable(status) || (repeat == Repeat::kFull && absl::IsResourceExhausted(status));
@@ -85,27 +64,6 @@ std::string IdOf(const std::string& collection, const std::string& name) {
   return name.rfind(collection + "/", 0) == 0 ? name.substr(collection.size() + 1) : name;
 }
 
-grpc::ChannelArguments ArgumentsFor(const std::string& address) {
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(kLargestAnswerBytes);
-  arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, kLargestMetadataBytes);
-  if (IsLoopback(address)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return arguments;
-}
-
-absl::Status CheckAddress(const std::string& address) {
-  if (address.rfind("unix:", 0) == 0 && address.size() > 5) return absl::OkStatus();
-  const size_t colon = address.rfind(':');
-  int port = 0;
-  const bool whole = colon != std::string::npos && colon > 0 && absl::SimpleAtoi(address.substr(colon + 1), &port) &&
-                     port > 0 && port < 65536;
-  const std::string host = whole ? address.substr(0, colon) : "";
-  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (whole && (bracketed || host.find_first_of(":/ []") == std::string::npos)) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("the server's address must be HOST:PORT, such as localhost:50051; it is \"", address, "\""));
-}
-
 absl::Duration Backoff::Next() {
   thread_local std::minstd_rand random{std::random_device{}()};
   const absl::Duration delay = base_ * std::uniform_real_distribution<double>(0.8, 1.2)(random);
@@ -113,9 +71,22 @@ absl::Duration Backoff::Next() {
   return delay;
 }
 
-Connection::Connection(const Options& given)
+absl::StatusOr<std::shared_ptr<Connection>> Connection::Open(const Options& options) {
+  grpc::ChannelArguments arguments = ArgumentsFor(options.server);
+  // Retries are ours, so the channel must be ready to connect again at each.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
+  // Finds out about a peer that vanished during a long watch; servers allow a ping every five minutes.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 330'000);
+  arguments.SetUserAgentPrefix("fintag-client");
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = MakeChannel(options.server, options.security, arguments);
+  if (!channel.ok()) return channel.status();
+  return std::shared_ptr<Connection>(new Connection(options, *std::move(channel)));
+}
+
+Connection::Connection(const Options& given, std::shared_ptr<grpc::Channel> opened)
     : options(given),
-      channel(MakeChannel(given.server)),
+      channel(std::move(opened)),
       datasets(fintag::v1::DatasetService::NewStub(channel)),
       models(fintag::v1::ModelService::NewStub(channel)),
       training(fintag::v1::TrainingService::NewStub(channel)),

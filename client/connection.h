@@ -30,12 +30,6 @@ std::string FullName(const std::string& collection, const std::string& name);
 // The reverse: the id alone.
 std::string IdOf(const std::string& collection, const std::string& name);
 
-// INVALID_ARGUMENT unless it is HOST:PORT, [IPV6]:PORT or unix:PATH.
-absl::Status CheckAddress(const std::string& address);
-
-// What every channel to `address` needs: room for long answers, and no proxy on the way to this machine.
-grpc::ChannelArguments ArgumentsFor(const std::string& address);
-
 // Grows from 0.1 to 2 s, with a fifth of chance so that many clients do not come back together.
 class Backoff {
  public:
@@ -53,7 +47,8 @@ enum class Repeat {
 
 class Connection {
  public:
-  explicit Connection(const Options& options);
+  // As MakeChannel. Nothing is sent yet.
+  static absl::StatusOr<std::shared_ptr<Connection>> Open(const Options& options);
 
   const Options options;
   const std::shared_ptr<grpc::Channel> channel;
@@ -75,6 +70,8 @@ class Connection {
 
  private:
   friend class ActiveCall;
+  Connection(const Options& options, std::shared_ptr<grpc::Channel> channel);
+
   mutable absl::Mutex mutex_;
   std::set<grpc::ClientContext*> active_ ABSL_GUARDED_BY(mutex_);
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;

@@ -1,4 +1,5 @@
 // The server program: options, signals, and the service between them.
+#include <grpc/support/log.h>
 #include <pthread.h>
 #include <signal.h>
 
@@ -23,6 +24,16 @@ sigset_t BlockStopSignals() {
   return signals;
 }
 
+// gRPC's own messages, such as of handshakes that failed, as lines of our log. It knows no place for more than a
+// function.
+const fintag::server::Logger* grpc_logger = nullptr;
+
+void LogGrpc(gpr_log_func_args* message) {
+  const bool error = message->severity == GPR_LOG_SEVERITY_ERROR;
+  grpc_logger->Write(error ? fintag::server::Severity::kWarning : fintag::server::Severity::kInfo, "gRPC",
+                     {{"text", message->message}});
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -35,7 +46,10 @@ int main(int argc, char** argv) {
     parsed.options.jobs.trainer = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "fintag-train";
   }
   const sigset_t signals = BlockStopSignals();
-  const fintag::server::Logger logger(parsed.options.log_format);
+  // To the end of the process, as gRPC's threads are.
+  static const fintag::server::Logger logger(parsed.options.log_format);
+  grpc_logger = &logger;
+  gpr_set_log_function(LogGrpc);
 
   auto service = fintag::server::Service::Start(parsed.options, logger);
   if (!service.ok()) {

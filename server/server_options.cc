@@ -1,7 +1,7 @@
 #include "server/server_options.h"
 
 #include <CLI/CLI.hpp>
-#include <map>
+#include <cstdio>
 
 #include "core/version.h"
 
@@ -24,6 +24,16 @@ std::string CheckAddress(const std::string& address) {
   std::string host;
   int port = 0;
   return SplitAddress(address, host, port) ? "" : "must be HOST:PORT, is " + address;
+}
+
+absl::Status CheckSecurity(const ServerOptions& options) {
+  std::string host;
+  int port = 0;
+  SplitAddress(options.api.listen, host, port);
+  absl::Status status = CheckSecurityOptions(options.security);
+  if (status.ok()) status = CheckExposure(options.security, "--listen", host);
+  if (status.ok()) status = CheckExposure(options.security, "--metrics-listen", options.metrics_host);
+  return status;
 }
 
 }  // namespace
@@ -52,6 +62,17 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
          "Names that the page is served under, with commas between them; localhost stands for all of loopback's, "
          "* for any. Default: localhost where --metrics-listen is on loopback, else any")
       ->delimiter(',');
+
+  auto* security = app.add_option_group("Security", "Files are PEM, and taken anew when they change");
+  security->add_option("--tls-cert", options.security.tls.certificate, "Certificate chain: TLS for gRPC and HTTP");
+  security->add_option("--tls-key", options.security.tls.key, "Its private key");
+  security->add_option("--tls-client-ca", options.security.tls.client_ca,
+                       "Mutual TLS: clients show a certificate of this authority");
+  security->add_option("--tokens", options.security.tokens,
+                       "Who may call, a line each: NAME ROLE sha256:HEX, as `fintag token new` prints it");
+  security->add_flag("--insecure", options.security.insecure,
+                     "Listen beyond loopback without TLS and tokens or client certificates");
+
   app.add_option("--log-format", log_format, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
@@ -82,6 +103,12 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
       ->check(CLI::Range(int64_t{128} << 20, int64_t{1} << 50));  // with less no trainer comes as far as to say so
   limit("--max-message-bytes", options.api.max_message_bytes, "Largest gRPC message");
   limit("--max-calls", options.max_calls, "gRPC calls at once, beside the job watches");
+  limits->add_option("--max-caller-calls", options.callers.calls, "Calls of one caller at once; default: no limit")
+      ->check(positive);
+  limits
+      ->add_option("--max-caller-rate", options.callers.requests_per_second,
+                   "Requests of one caller a second; default: no limit")
+      ->check(CLI::Range(0.001, 1e9));
   limit("--max-text-bytes", options.tagging.max_text_bytes, "Largest text to tag");
   limit("--max-texts", options.tagging.max_texts, "Texts in one tag request");
   limit("--max-queue-tokens", options.models.scheduler.max_queue_tokens, "Tokens that may wait for one model");
@@ -105,6 +132,11 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
     return parsed;
   }
   SplitAddress(metrics_listen, options.metrics_host, options.metrics_port);
+  if (absl::Status status = CheckSecurity(options); !status.ok()) {
+    std::fprintf(stderr, "fintagd: %s\n", std::string(status.message()).c_str());
+    parsed.exit_status = 2;
+    return parsed;
+  }
   options.page = !no_page;
   options.log_format = log_format == "json" ? LogFormat::kJson : LogFormat::kText;
   return parsed;

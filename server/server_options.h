@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "server/api/api_server.h"
+#include "server/api/caller_limits.h"
 #include "server/api/tagging_service.h"
 #include "server/jobs/job_queue.h"
+#include "server/security/security_options.h"
 #include "server/serving/loaded_models.h"
 #include "server/telemetry/logger.h"
 
@@ -23,6 +25,8 @@ struct ServerOptions {
   // Names that it is served under (StatusPage); none: loopback's where it listens on loopback, else any.
   std::vector<std::string> page_hosts;
   LogFormat log_format = LogFormat::kText;
+  SecurityOptions security;
+  CallerLimitOptions callers;
   int64_t max_dataset_bytes = int64_t{1} << 30;
   int64_t max_model_bytes = int64_t{8} << 30;
   int32_t max_calls = 512;  // under way at once, beside the watches

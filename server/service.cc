@@ -13,6 +13,7 @@
 #include "server/api/dataset_service.h"
 #include "server/api/inference_service.h"
 #include "server/api/model_service.h"
+#include "server/api/reflection_service.h"
 #include "server/api/tagging_service.h"
 #include "server/api/training_service.h"
 #include "server/gauges.h"
@@ -61,6 +62,7 @@ class RunningService final : public Service {
 
   absl::Status Start(const ServerOptions& options) {
     if (absl::Status status = lock_.Take(options.data_dir); !status.ok()) return status;
+    if (absl::Status status = LoadSecurity(options.security); !status.ok()) return status;
     if (absl::Status status = OpenRegistries(options); !status.ok()) return status;
     if (absl::Status status = StartEndpoints(options); !status.ok()) return status;
     stop_seconds_ = options.stop_seconds;
@@ -84,6 +86,29 @@ class RunningService final : public Service {
   }
 
  private:
+  absl::Status LoadSecurity(const SecurityOptions& options) {
+    if (const TlsFiles& files = options.tls; !files.certificate.empty()) {
+      auto tls = Reloaded<ServerTls>::Load(
+          files.All(), [files](const FileContents& contents) { return MakeServerTls(files, contents); },
+          [this](const absl::Status& status, const ServerTls& in_use) {
+            SetExpiry(in_use);
+            OnReload("certificates", status);
+          });
+      if (!tls.ok()) return tls.status();
+      tls_ = *std::move(tls);
+      SetExpiry(*tls_->Get());
+    }
+    if (const std::filesystem::path& file = options.tokens; !file.empty()) {
+      auto tokens = Reloaded<Tokens>::Load(
+          {file}, [file](const FileContents& contents) { return Tokens::Parse(file.string(), contents[0]); },
+          [this](const absl::Status& status, const Tokens&) { OnReload("tokens", status); });
+      if (!tokens.ok()) return tokens.status();
+      tokens_ = *std::move(tokens);
+    }
+    access_.emplace(tokens_.get());
+    return absl::OkStatus();
+  }
+
   absl::Status OpenRegistries(const ServerOptions& options) {
     absl::StatusOr<std::unique_ptr<Database>> database = Database::Open(options.data_dir / "fintag.db");
     if (!database.ok()) return database.status();
@@ -118,23 +143,26 @@ class RunningService final : public Service {
     metrics_->set_before_scrape([sources = GaugeSources{options.data_dir, options.data_dir / "jobs", *store_, *models_,
                                                         *loaded_}](Metrics& metrics) { SetGauges(metrics, sources); });
     calls_.emplace(options.max_calls, "calls");
-    const CallEnvironment environment{*metrics_, logger_, stopping_, *calls_, reads_};
+    callers_.emplace(options.callers);
+    const CallEnvironment environment{*metrics_, logger_, stopping_, *access_, *calls_, *callers_, reads_};
     dataset_service_ = std::make_unique<DatasetService>(environment, *datasets_, options.max_dataset_bytes);
     model_service_ = std::make_unique<ModelService>(environment, *models_, *loaded_, options.max_model_bytes);
     training_service_ =
         std::make_unique<TrainingService>(environment, *store_, *queue_, *datasets_, *models_, options.max_watchers);
     tagging_service_ = std::make_unique<TaggingService>(environment, *loaded_, options.tagging);
     inference_service_ = std::make_unique<InferenceService>(environment, *models_, *loaded_, options.tagging);
+    reflection_service_ = std::make_unique<ReflectionService>(environment);
     ApiServerOptions api_options = options.api;
     api_options.max_threads = ThreadsFor(options);
     absl::StatusOr<std::unique_ptr<ApiServer>> api =
-        ApiServer::Start(api_options, {dataset_service_.get(), model_service_.get(), training_service_.get(),
-                                       tagging_service_.get(), inference_service_.get()});
+        ApiServer::Start(api_options, tls_.get(),
+                         {dataset_service_.get(), model_service_.get(), training_service_.get(), tagging_service_.get(),
+                          inference_service_.get(), reflection_service_.get()});
     if (!api.ok()) return api.status();
     api_ = *std::move(api);
 
-    absl::StatusOr<std::unique_ptr<HttpEndpoint>> http =
-        HttpEndpoint::Start(options.metrics_host, options.metrics_port, *metrics_, ready_, Pages(options));
+    absl::StatusOr<std::unique_ptr<HttpEndpoint>> http = HttpEndpoint::Start(
+        options.metrics_host, options.metrics_port, *metrics_, ready_, Pages(options), {tls_.get(), &*access_});
     if (!http.ok()) return http.status();
     http_ = *std::move(http);
     return absl::OkStatus();
@@ -148,6 +176,21 @@ class RunningService final : public Service {
     // JSON may write a character in more bytes than it has.
     const auto max_body_bytes = static_cast<size_t>(2 * options.tagging.max_text_bytes + 4096);
     return {[this](const HttpRequest& request) { return page_->Answer(request); }, max_body_bytes};
+  }
+
+  void SetExpiry(const ServerTls& tls) {
+    metrics_->SetCertificateExpiry(absl::ToDoubleSeconds(tls.expiry - absl::UnixEpoch()));
+  }
+
+  // What the messages name are files and lines of the operator's.
+  void OnReload(const std::string& what, const absl::Status& status) {
+    metrics_->OnReload(what, status.ok());
+    if (status.ok()) {
+      logger_.Write(Severity::kInfo, "changed files are in use", {{"what", what}});
+    } else {
+      logger_.Write(Severity::kError, "changed files are not taken: those before stay in use",
+                    {{"what", what}, {"error", std::string(status.message())}});
+    }
   }
 
   void OnJobEvent(const Job& job, const Event& event) {
@@ -174,6 +217,9 @@ class RunningService final : public Service {
   int32_t stop_seconds_ = 10;
   // Each uses those above it.
   std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<Reloaded<ServerTls>> tls_;
+  std::unique_ptr<Reloaded<Tokens>> tokens_;
+  std::optional<Access> access_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<DatasetRegistry> datasets_;
   std::unique_ptr<ModelRegistry> models_;
@@ -182,12 +228,14 @@ class RunningService final : public Service {
   std::unique_ptr<LoadedModels> loaded_;
   std::unique_ptr<HttpEndpoint> http_;
   std::optional<CallLimit> calls_;
+  std::optional<CallerLimits> callers_;
   StreamReads reads_;
   std::unique_ptr<DatasetService> dataset_service_;
   std::unique_ptr<ModelService> model_service_;
   std::unique_ptr<TrainingService> training_service_;
   std::unique_ptr<TaggingService> tagging_service_;
   std::unique_ptr<InferenceService> inference_service_;
+  std::unique_ptr<ReflectionService> reflection_service_;
   std::unique_ptr<ApiServer> api_;
   std::unique_ptr<StatusPage> page_;
 };

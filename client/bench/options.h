@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "client/client.h"
 
 namespace fintag::bench {
 
@@ -18,6 +19,7 @@ enum class Protocol {
 struct Options {
   // "HOST:PORT", "[IPV6]:PORT" or "unix:PATH".
   std::string server = "localhost:50051";
+  client::Security security = {};
   Protocol protocol = Protocol::kFintag;
   // kFintag: by its id or in full, with or without a version. kInference: sent as it is.
   std::string model;

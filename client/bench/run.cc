@@ -89,11 +89,12 @@ std::unique_ptr<Load> MakeLoad(const Bench& bench) {
 absl::StatusOr<Report> Run(const Options& options, std::vector<std::string> texts, const absl::Notification& stop,
                            const OnProgress& on_progress) {
   if (absl::Status status = CheckOptions(options); !status.ok()) return status;
-  if (absl::Status status = client::CheckAddress(options.server); !status.ok()) return status;
+  absl::StatusOr<Target> opened = Target::Open(options);
+  if (!opened.ok()) return opened.status();
   if (texts.empty()) return absl::InvalidArgumentError("there are no texts");
 
   RequestSet requests(options, std::move(texts));
-  Target target(options);
+  Target& target = *opened;
   on_progress(Progress());
   absl::Status ready = FirstRequest(options, target, requests, stop);
   if (ready.ok()) ready = target.Connect(options.timeout, [&stop] { return stop.HasBeenNotified(); });

@@ -1,24 +1,26 @@
 #include "client/bench/target.h"
 
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
-
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "client/connection.h"
+#include "client/channel.h"
 
 namespace fintag::bench {
 
-Target::Target(const Options& options) {
+absl::StatusOr<Target> Target::Open(const Options& options) {
   grpc::ChannelArguments arguments = client::ArgumentsFor(options.server);
   arguments.SetUserAgentPrefix("fintag-bench");
   // Channels to one address would otherwise share one TCP connection.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  Target target;
   for (int32_t i = 0; i < ConnectionsOf(options); ++i) {
-    channels_.push_back(grpc::CreateCustomChannel(options.server, grpc::InsecureChannelCredentials(), arguments));
-    stubs_.push_back(std::make_unique<grpc::GenericStub>(channels_.back()));
+    absl::StatusOr<std::shared_ptr<grpc::Channel>> channel =
+        client::MakeChannel(options.server, options.security, arguments);
+    if (!channel.ok()) return channel.status();
+    target.channels_.push_back(*std::move(channel));
+    target.stubs_.push_back(std::make_unique<grpc::GenericStub>(target.channels_.back()));
   }
+  return target;
 }
 
 absl::Status Target::Connect(absl::Duration timeout, const std::function<bool()>& stopped) {

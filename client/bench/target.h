@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/bench/options.h"
 
@@ -16,7 +16,8 @@ namespace fintag::bench {
 
 class Target {
  public:
-  explicit Target(const Options& options);
+  // As client::MakeChannel.
+  static absl::StatusOr<Target> Open(const Options& options);
 
   // Opens the connections before the load comes, and waits for them. UNAVAILABLE if they do not all stand within
   // `timeout`, CANCELLED as soon as `stopped` says so.

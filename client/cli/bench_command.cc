@@ -74,6 +74,9 @@ int Measure(const Session& session, const bench::Options& options, std::vector<s
 int RunBench(const Session& session, const BenchArguments& arguments) {
   bench::Options options = arguments.options;
   options.server = session.server;
+  absl::StatusOr<Security> security = session.LoadSecurity();
+  if (!security.ok()) return session.Fail(security.status());
+  options.security = *std::move(security);
   options.warm_up = absl::Seconds(arguments.warm_up);
   options.duration = absl::Seconds(arguments.duration);
   if (arguments.protocol == "inference") options.protocol = bench::Protocol::kInference;

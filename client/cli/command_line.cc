@@ -32,6 +32,22 @@ std::unique_ptr<CLI::App> BuildCommandLine(Session& session) {
       ->envname("FINTAG_SERVER")
       ->default_str("localhost:50051")
       ->type_name("HOST:PORT");
+  constexpr char kSecurity[] = "Security";
+  root->add_flag("--tls", session.security.tls, "Encrypt, and trust the authorities that this machine trusts")
+      ->envname("FINTAG_TLS")
+      ->group(kSecurity);
+  const auto file = [&](const char* name, std::string& path, const char* help, const char* variable) {
+    root->add_option(name, path, help)->envname(variable)->type_name("FILE")->group(kSecurity);
+  };
+  file("--tls-ca", session.security.ca_file, "Encrypt, and trust the authorities of this PEM file", "FINTAG_CA");
+  file("--tls-cert", session.security.certificate_file, "This client's certificate, for mutual TLS",
+       "FINTAG_CERTIFICATE");
+  file("--tls-key", session.security.key_file, "Its private key", "FINTAG_KEY");
+  file("--token-file", session.token_file, "Holds the token that the server knows (or FINTAG_TOKEN does)",
+       "FINTAG_TOKEN_FILE");
+  root->add_flag("--insecure-token", session.security.insecure_token,
+                 "Send the token unencrypted, where something else encrypts the connection")
+      ->group(kSecurity);
   root->add_flag("--json", session.json, "Print one JSON document and nothing else");
   root->add_option("--timeout", session.timeout_seconds, "Give up after this time (default 30; transfers 600)")
       ->check(CLI::Range(0.001, 1e9).description(""))
@@ -49,6 +65,7 @@ std::unique_ptr<CLI::App> BuildCommandLine(Session& session) {
   AddTagCommand(*root, session);
   AddBenchCommand(*root, session);
   AddHealthCommand(*root, session);
+  AddTokenCommand(*root, session);
   AddCompletionCommand(*root, session);
   return root;
 }
@@ -62,8 +79,10 @@ int RunCommandLine(int argc, const char* const* argv, std::ostream& out, std::os
   } catch (const CLI::ParseError& error) {
     return root->exit(error, out, err) == 0 ? kDone : kWrongUsage;
   }
-  if (absl::StatusOr<Client> client = session.Connect(); !client.ok()) {
-    return session.Misused(std::string(client.status().message()));
+  if (!session.offline) {
+    if (absl::StatusOr<Client> client = session.Connect(); !client.ok()) {
+      return session.Misused(std::string(client.status().message()));
+    }
   }
   const int status = session.action();
   out << std::flush;

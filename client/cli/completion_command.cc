@@ -17,6 +17,7 @@ void AddCompletionCommand(CLI::App& root, Session& session) {
       ->required()
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   completion->callback([&session, &root, shell] {
+    session.offline = true;
     session.action = [&session, &root, shell] {
       const std::string script = CompletionScript(root, *shell);
       return session.json ? session.PrintJson(Json{{"shell", *shell}, {"script", script}}) : session.Print(script);

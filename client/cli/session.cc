@@ -1,7 +1,11 @@
 #include "client/cli/session.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -18,21 +22,39 @@ constexpr absl::Duration kBetweenRetryNotes = absl::Seconds(5);
 
 std::string CodeName(const absl::Status& status) { return absl::StatusCodeToString(status.code()); }
 
+// Where a server is there, but not as it was spoken to: what to check. Empty for other trouble.
+std::string TlsTrouble(const std::string& message) {
+  if (message.find("CERTIFICATE_VERIFY_FAILED") != std::string::npos ||
+      message.find("certificate verify failed") != std::string::npos) {
+    return "its certificate is of no authority that is trusted here: --tls-ca FILE names one";
+  }
+  if (message.find("Peer name") != std::string::npos) return "its certificate is for another name";
+  if (message.find("handshake failed") != std::string::npos) return "it does not speak TLS";
+  for (const char* closed : {"Socket closed", "Connection reset", "Broken pipe"}) {
+    if (message.find(closed) != std::string::npos) {
+      return "the server closed the connection: it may want TLS (--tls, --tls-ca FILE) or a client certificate "
+             "(--tls-cert, --tls-key)";
+    }
+  }
+  return "";
+}
+
 // Why the channel could not reach the server, in a few words.
 std::string ConnectionReason(const std::string& message) {
-  for (const char* known : {"Connection refused", "Connection reset", "Connection timed out", "No route to host",
-                            "Network is unreachable", "No such file or directory", "Permission denied"}) {
+  for (const char* known : {"Connection refused", "Connection timed out", "No route to host", "Network is unreachable",
+                            "No such file or directory", "Permission denied"}) {
     if (message.find(known) != std::string::npos) return known;
   }
   if (message.find("DNS") != std::string::npos || message.find("Domain name") != std::string::npos) {
     return "the host name is not known";
   }
-  if (message.find("Socket closed") != std::string::npos) return "the server closed the connection";
   return Printable(message);
 }
 
 std::string ErrorHead(const absl::Status& status, const std::string& server) {
   if (IsConnectionTrouble(status)) {
+    const std::string trouble = TlsTrouble(std::string(status.message()));
+    if (!trouble.empty()) return absl::StrCat("cannot speak to the server at ", server, ": ", trouble);
     return absl::StrCat("cannot reach a server at ", server, " (", ConnectionReason(std::string(status.message())),
                         "): is fintagd running there? Name another address with --server HOST:PORT or FINTAG_SERVER.");
   }
@@ -80,9 +102,27 @@ Json ErrorJson(const absl::Status& status, const std::string& server, const Fiel
   return {{"error", std::move(error)}};
 }
 
+absl::StatusOr<Security> Session::LoadSecurity() const {
+  Security loaded = security;
+  if (token_file.empty()) {
+    // Not an option: what stands on a command line is for every user of the machine to see.
+    if (const char* token = std::getenv("FINTAG_TOKEN"); token != nullptr) loaded.token = token;
+    return loaded;
+  }
+  std::ifstream file(token_file);
+  const std::string content{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (!file) return absl::InvalidArgumentError(absl::StrCat("cannot read the token file ", token_file));
+  loaded.token = std::string(absl::StripAsciiWhitespace(content));
+  if (loaded.token.empty()) return absl::InvalidArgumentError(absl::StrCat(token_file, " holds no token"));
+  return loaded;
+}
+
 absl::StatusOr<Client> Session::Connect() const {
   Options options;
   options.server = server;
+  absl::StatusOr<Security> loaded = LoadSecurity();
+  if (!loaded.ok()) return loaded.status();
+  options.security = *std::move(loaded);
   if (timeout_seconds > 0) {
     options.timeout = absl::Seconds(timeout_seconds);
     options.transfer_timeout = options.timeout;

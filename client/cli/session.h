@@ -27,16 +27,23 @@ class Session {
 
   // Set by the command line's options.
   std::string server;
+  Security security;
+  std::string token_file;
   bool json = false;
   double timeout_seconds = 0;  // 0: the library's own limits
   ColorChoice color = ColorChoice::kAuto;
+  // The chosen command needs no server.
+  bool offline = false;
   // What the chosen command does, and the exit status it ends with.
   std::function<int()> action;
 
   Terminal out() const { return Terminal::ForDescriptor(1, out_, color); }
   Terminal err() const { return Terminal::ForDescriptor(2, err_, color); }
 
-  // WRONG USAGE (INVALID_ARGUMENT) if the address is malformed.
+  // What was given, with the token out of its file or out of FINTAG_TOKEN.
+  absl::StatusOr<Security> LoadSecurity() const;
+
+  // WRONG USAGE (INVALID_ARGUMENT) if the address is malformed, or as Client::Connect.
   absl::StatusOr<Client> Connect() const;
 
   // Each returns the exit status.

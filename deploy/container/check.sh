@@ -52,7 +52,7 @@ is_healthy() {
 start() {
   "$runtime" run -d --name $container --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges \
     --ulimit nofile=4096:4096 --ulimit nproc=4096:4096 --memory 8g -v $volume:/data \
-    -p 127.0.0.1::50051 -p 127.0.0.1::9464 "$image" "$@" 2>&1 >/dev/null | { grep -v systemd >&2 || true; }
+    -p 127.0.0.1::50051 -p 127.0.0.1::9464 "$image" --insecure "$@" 2>&1 >/dev/null | { grep -v systemd >&2 || true; }
   FINTAG_SERVER=127.0.0.1:$(port_of 50051)
   metrics=http://127.0.0.1:$(port_of 9464)
   export FINTAG_SERVER
@@ -80,6 +80,8 @@ snapshot() {
   "$fintag" --json tag --model tagger "$(head -n 1 tests/data/corpus/three_sentences.txt)"
 }
 
+refused=$("$runtime" run --rm --ulimit nofile=4096:4096 --ulimit nproc=4096:4096 "$image" 2>&1 || true)
+[[ $refused == *"open to other machines: give --tls-cert and --tls-key"* ]] || fail "it starts without TLS and tokens: $refused"
 start
 [ "$(inside fintag --version)" = "fintag $(label version)" ] || fail "the image is labelled $(label version)"
 [[ $(label revision) =~ ^[0-9a-f]{40}(-dirty)?$ ]] || fail "the image's revision is $(label revision)"

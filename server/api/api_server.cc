@@ -1,38 +1,26 @@
 #include "server/api/api_server.h"
 
-#include <fintag/v1/dataset.grpc.pb.h>
-#include <fintag/v1/model.grpc.pb.h>
-#include <fintag/v1/tagging.grpc.pb.h>
-#include <fintag/v1/training.grpc.pb.h>
 #include <google/protobuf/message.h>
 #include <grpc/health/v1/health.pb.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
-#include <inference/service.grpc.pb.h>
 
 #include "core/text/strings.h"
+#include "server/api/service_names.h"
+#include "server/api/tls_credentials.h"
 
 namespace fintag::server {
-namespace {
-
-// gRPC's health service knows the server as a whole (""); checkers may ask for a service by its name.
-constexpr const char* kServices[] = {
-    fintag::v1::DatasetService::service_full_name(), fintag::v1::ModelService::service_full_name(),
-    fintag::v1::TaggingService::service_full_name(), fintag::v1::TrainingService::service_full_name(),
-    inference::GRPCInferenceService::service_full_name()};
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const ApiServerOptions& options,
+                                                            const Reloaded<ServerTls>* tls,
                                                             const std::vector<grpc::Service*>& services) {
   grpc::EnableDefaultHealthCheckService(true);
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   // gRPC's health service knows its messages by hand; reflection tells of it only where their descriptors are linked.
   google::protobuf::LinkMessageReflection<grpc::health::v1::HealthCheckRequest>();
   std::unique_ptr<ApiServer> api(new ApiServer());
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &api->port_);
+  api->credentials_ = tls == nullptr ? grpc::InsecureServerCredentials() : TlsServerCredentials(*tls);
+  builder.AddListeningPort(options.listen, api->credentials_, &api->port_);
   builder.SetMaxReceiveMessageSize(options.max_message_bytes);
   builder.SetMaxSendMessageSize(-1);
   builder.SetResourceQuota(grpc::ResourceQuota("calls").SetMaxThreads(options.max_threads));
@@ -51,7 +39,8 @@ absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const ApiServerOptio
     return absl::UnavailableError(
         StrCat("cannot listen at ", options.listen, ": another program may have the port (--listen)"));
   }
-  for (const char* service : kServices) api->server_->GetHealthCheckService()->SetServingStatus(service, true);
+  // gRPC's health service knows the server as a whole (""); checkers may ask for a service by its name.
+  for (const char* service : kWorkingServices) api->server_->GetHealthCheckService()->SetServingStatus(service, true);
   return api;
 }
 

@@ -1,4 +1,4 @@
-// The gRPC server: the services on one port, with health and reflection.
+// The gRPC server: the services on one port, with gRPC's health.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "server/security/reloaded.h"
+#include "server/security/server_tls.h"
 
 namespace fintag::server {
 
@@ -22,9 +24,10 @@ struct ApiServerOptions {
 
 class ApiServer {
  public:
-  // UNAVAILABLE if the address cannot be had. `services` outlive the server; each is healthy by its full name, and the
-  // server by the empty one.
+  // UNAVAILABLE if the address cannot be had. `tls` (nullptr: plain text) and `services` outlive the server; each
+  // service is healthy by its full name, and the server by the empty one.
   static absl::StatusOr<std::unique_ptr<ApiServer>> Start(const ApiServerOptions& options,
+                                                          const Reloaded<ServerTls>* tls,
                                                           const std::vector<grpc::Service*>& services);
   ~ApiServer();
 
@@ -36,6 +39,7 @@ class ApiServer {
 
  private:
   ApiServer() = default;
+  std::shared_ptr<grpc::ServerCredentials> credentials_;  // asked at every handshake
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;
 };

@@ -5,16 +5,17 @@
 
 namespace fintag::server {
 
-grpc::Status FinishCall(const CallEnvironment& environment, const std::string& method, const absl::Status& status,
-                        std::chrono::steady_clock::time_point start) {
+grpc::Status FinishCall(const CallEnvironment& environment, const std::string& caller, const std::string& method,
+                        const absl::Status& status, std::chrono::steady_clock::time_point start) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const std::string code = absl::StatusCodeToString(status.code());
   environment.metrics.OnRequest(method, code, seconds);
   // The message stays out of the log: it may quote a user's text.
   const bool ours = status.code() == absl::StatusCode::kInternal || status.code() == absl::StatusCode::kUnknown ||
                     status.code() == absl::StatusCode::kDataLoss;
-  environment.logger.Write(ours ? Severity::kError : Severity::kInfo, "call",
-                           {{"method", method}, {"code", code}, {"seconds", absl::StrFormat("%.6f", seconds)}});
+  environment.logger.Write(
+      ours ? Severity::kError : Severity::kInfo, "call",
+      {{"method", method}, {"code", code}, {"seconds", absl::StrFormat("%.6f", seconds)}, {"caller", caller}});
   return ToGrpcStatus(status, method);
 }
 

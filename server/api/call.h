@@ -1,5 +1,5 @@
-// What every gRPC method does the same way, written once: timing, one log line, metrics, and the way from absl::Status
-// to grpc::Status with google.rpc details. A service file holds what differs.
+// What every gRPC method does the same way, written once: who may call, timing, one log line, metrics, and the way from
+// absl::Status to grpc::Status with google.rpc details. A service file holds what differs.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -8,11 +8,14 @@
 #include <chrono>
 #include <exception>
 #include <new>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "server/api/admission.h"
 #include "server/api/call_limit.h"
+#include "server/api/caller_limits.h"
 #include "server/api/stream_reads.h"
 #include "server/telemetry/logger.h"
 #include "server/telemetry/metrics.h"
@@ -24,24 +27,32 @@ struct CallEnvironment {
   Metrics& metrics;
   const Logger& logger;
   const std::atomic<bool>& stopping;
-  CallLimit& calls;    // of all but watches
+  const Access& access;
+  CallLimit& calls;  // of all but watches
+  CallerLimits& callers;
   StreamReads& reads;  // of streams of requests
 };
 
-// Counts, times and logs one call; `status` is what the method returned.
-grpc::Status FinishCall(const CallEnvironment& environment, const std::string& method, const absl::Status& status,
-                        std::chrono::steady_clock::time_point start);
+// Counts, times and logs one call of `caller`; `status` is what the method returned.
+grpc::Status FinishCall(const CallEnvironment& environment, const std::string& caller, const std::string& method,
+                        const absl::Status& status, std::chrono::steady_clock::time_point start);
 
 // How a stream of requests and answers ended: UNAVAILABLE where the server stops, CANCELLED where the caller went away.
 absl::Status StreamEnd(const CallEnvironment& environment, const grpc::ServerContext& context);
 
-// Runs `body` (absl::Status()) as the method `method` ("fintag.v1.TaggingService/Tag"), if `limit` has a place for it.
-// What it throws is the call's error, never the server's end.
+// Runs `body` (absl::Status()) as the method `method` ("fintag.v1.TaggingService/Tag"), if the caller may and has not
+// reached his own limits, and `limit` has a place for it. What it throws is the call's error, never the server's end.
 template <typename Body>
-grpc::Status RunCall(const CallEnvironment& environment, CallLimit& limit, const std::string& method, Body&& body) {
+grpc::Status RunCall(const CallEnvironment& environment, CallLimit& limit, const grpc::ServerContext& context,
+                     const std::string& method, Body&& body) {
   const auto start = std::chrono::steady_clock::now();
-  const CallLimit::Place place(limit);
-  absl::Status status = place.status();
+  const Admission admission = Admit(environment.access, context, method);
+  absl::Status status = admission.status;
+  // Strangers take no place.
+  std::optional<CallerLimits::Place> callers_place;
+  std::optional<CallLimit::Place> place;
+  if (status.ok()) status = callers_place.emplace(environment.callers, admission.caller).status();
+  if (status.ok()) status = place.emplace(limit).status();
   try {
     if (status.ok()) status = body();
   } catch (const std::bad_alloc&) {
@@ -49,12 +60,13 @@ grpc::Status RunCall(const CallEnvironment& environment, CallLimit& limit, const
   } catch (const std::exception& error) {
     status = absl::InternalError(error.what());
   }
-  return FinishCall(environment, method, status, start);
+  return FinishCall(environment, admission.caller, method, status, start);
 }
 
 template <typename Body>
-grpc::Status RunCall(const CallEnvironment& environment, const std::string& method, Body&& body) {
-  return RunCall(environment, environment.calls, method, std::forward<Body>(body));
+grpc::Status RunCall(const CallEnvironment& environment, const grpc::ServerContext& context, const std::string& method,
+                     Body&& body) {
+  return RunCall(environment, environment.calls, context, method, std::forward<Body>(body));
 }
 
 }  // namespace fintag::server

@@ -63,15 +63,15 @@ absl::Status DatasetService::Upload(grpc::ServerReader<fintag::v1::UploadDataset
   return absl::OkStatus();
 }
 
-grpc::Status DatasetService::UploadDataset(grpc::ServerContext*,
+grpc::Status DatasetService::UploadDataset(grpc::ServerContext* context,
                                            grpc::ServerReader<fintag::v1::UploadDatasetRequest>* reader,
                                            fintag::v1::Dataset* response) {
-  return RunCall(environment_, Method("UploadDataset"), [&] { return Upload(*reader, *response); });
+  return RunCall(environment_, *context, Method("UploadDataset"), [&] { return Upload(*reader, *response); });
 }
 
-grpc::Status DatasetService::GetDataset(grpc::ServerContext*, const fintag::v1::GetDatasetRequest* request,
+grpc::Status DatasetService::GetDataset(grpc::ServerContext* context, const fintag::v1::GetDatasetRequest* request,
                                         fintag::v1::Dataset* response) {
-  return RunCall(environment_, Method("GetDataset"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, Method("GetDataset"), [&]() -> absl::Status {
     absl::StatusOr<std::string> id = ParseName(request->name(), "datasets", "name");
     if (!id.ok()) return id.status();
     absl::StatusOr<Dataset> dataset = datasets_.Get(*id);
@@ -81,9 +81,9 @@ grpc::Status DatasetService::GetDataset(grpc::ServerContext*, const fintag::v1::
   });
 }
 
-grpc::Status DatasetService::ListDatasets(grpc::ServerContext*, const fintag::v1::ListDatasetsRequest* request,
+grpc::Status DatasetService::ListDatasets(grpc::ServerContext* context, const fintag::v1::ListDatasetsRequest* request,
                                           fintag::v1::ListDatasetsResponse* response) {
-  return RunCall(environment_, Method("ListDatasets"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, Method("ListDatasets"), [&]() -> absl::Status {
     absl::StatusOr<int32_t> page_size = CheckPageSize(request->page_size());
     if (!page_size.ok()) return page_size.status();
     absl::StatusOr<std::vector<Dataset>> datasets =
@@ -94,9 +94,10 @@ grpc::Status DatasetService::ListDatasets(grpc::ServerContext*, const fintag::v1
   });
 }
 
-grpc::Status DatasetService::DeleteDataset(grpc::ServerContext*, const fintag::v1::DeleteDatasetRequest* request,
+grpc::Status DatasetService::DeleteDataset(grpc::ServerContext* context,
+                                           const fintag::v1::DeleteDatasetRequest* request,
                                            fintag::v1::DeleteDatasetResponse*) {
-  return RunCall(environment_, Method("DeleteDataset"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, Method("DeleteDataset"), [&]() -> absl::Status {
     absl::StatusOr<std::string> id = ParseName(request->name(), "datasets", "name");
     if (!id.ok()) return id.status();
     return datasets_.Delete(*id);

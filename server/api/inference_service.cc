@@ -101,25 +101,25 @@ absl::Status InferenceService::Stream(
   return StreamEnd(environment_, context);
 }
 
-grpc::Status InferenceService::ServerLive(grpc::ServerContext*, const inference::ServerLiveRequest*,
+grpc::Status InferenceService::ServerLive(grpc::ServerContext* context, const inference::ServerLiveRequest*,
                                           inference::ServerLiveResponse* response) {
-  return RunCall(environment_, Method("ServerLive"), [&] {
+  return RunCall(environment_, *context, Method("ServerLive"), [&] {
     response->set_live(true);
     return absl::OkStatus();
   });
 }
 
-grpc::Status InferenceService::ServerReady(grpc::ServerContext*, const inference::ServerReadyRequest*,
+grpc::Status InferenceService::ServerReady(grpc::ServerContext* context, const inference::ServerReadyRequest*,
                                            inference::ServerReadyResponse* response) {
-  return RunCall(environment_, Method("ServerReady"), [&] {
+  return RunCall(environment_, *context, Method("ServerReady"), [&] {
     response->set_ready(!environment_.stopping);
     return absl::OkStatus();
   });
 }
 
-grpc::Status InferenceService::ModelReady(grpc::ServerContext*, const inference::ModelReadyRequest* request,
+grpc::Status InferenceService::ModelReady(grpc::ServerContext* context, const inference::ModelReadyRequest* request,
                                           inference::ModelReadyResponse* response) {
-  return RunCall(environment_, Method("ModelReady"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, Method("ModelReady"), [&]() -> absl::Status {
     // A name that no model can have is that of no model, and that is no error here.
     if (!IsResourceId(request->name())) return absl::OkStatus();
     absl::StatusOr<std::string> name = InferenceModelName(request->name(), "name", request->version(), "version");
@@ -130,9 +130,9 @@ grpc::Status InferenceService::ModelReady(grpc::ServerContext*, const inference:
   });
 }
 
-grpc::Status InferenceService::ServerMetadata(grpc::ServerContext*, const inference::ServerMetadataRequest*,
+grpc::Status InferenceService::ServerMetadata(grpc::ServerContext* context, const inference::ServerMetadataRequest*,
                                               inference::ServerMetadataResponse* response) {
-  return RunCall(environment_, Method("ServerMetadata"), [&] {
+  return RunCall(environment_, *context, Method("ServerMetadata"), [&] {
     response->set_name("fintag");
     response->set_version(kVersion);
     for (const char* extension : {"model_configuration", "model_repository", "parameters", "statistics"}) {
@@ -142,9 +142,10 @@ grpc::Status InferenceService::ServerMetadata(grpc::ServerContext*, const infere
   });
 }
 
-grpc::Status InferenceService::ModelMetadata(grpc::ServerContext*, const inference::ModelMetadataRequest* request,
+grpc::Status InferenceService::ModelMetadata(grpc::ServerContext* context,
+                                             const inference::ModelMetadataRequest* request,
                                              inference::ModelMetadataResponse* response) {
-  return RunCall(environment_, Method("ModelMetadata"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, Method("ModelMetadata"), [&]() -> absl::Status {
     absl::StatusOr<std::string> name = InferenceModelName(request->name(), "name", request->version(), "version");
     if (!name.ok()) return name.status();
     absl::StatusOr<std::vector<ModelVersion>> versions = Taggers(*name);
@@ -154,9 +155,9 @@ grpc::Status InferenceService::ModelMetadata(grpc::ServerContext*, const inferen
   });
 }
 
-grpc::Status InferenceService::ModelConfig(grpc::ServerContext*, const inference::ModelConfigRequest* request,
+grpc::Status InferenceService::ModelConfig(grpc::ServerContext* context, const inference::ModelConfigRequest* request,
                                            inference::ModelConfigResponse* response) {
-  return RunCall(environment_, Method("ModelConfig"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, Method("ModelConfig"), [&]() -> absl::Status {
     absl::StatusOr<std::string> name = InferenceModelName(request->name(), "name", request->version(), "version");
     if (!name.ok()) return name.status();
     absl::StatusOr<ModelVersion> version = models_.Resolve(*name, /*tagger=*/true);
@@ -168,18 +169,19 @@ grpc::Status InferenceService::ModelConfig(grpc::ServerContext*, const inference
 
 grpc::Status InferenceService::ModelInfer(grpc::ServerContext* context, const inference::ModelInferRequest* request,
                                           inference::ModelInferResponse* response) {
-  return RunCall(environment_, Method("ModelInfer"), [&] { return Infer(*context, *request, *response); });
+  return RunCall(environment_, *context, Method("ModelInfer"), [&] { return Infer(*context, *request, *response); });
 }
 
 grpc::Status InferenceService::ModelStreamInfer(
     grpc::ServerContext* context,
     grpc::ServerReaderWriter<inference::ModelStreamInferResponse, inference::ModelInferRequest>* stream) {
-  return RunCall(environment_, Method("ModelStreamInfer"), [&] { return Stream(*context, *stream); });
+  return RunCall(environment_, *context, Method("ModelStreamInfer"), [&] { return Stream(*context, *stream); });
 }
 
-grpc::Status InferenceService::RepositoryIndex(grpc::ServerContext*, const inference::RepositoryIndexRequest* request,
+grpc::Status InferenceService::RepositoryIndex(grpc::ServerContext* context,
+                                               const inference::RepositoryIndexRequest* request,
                                                inference::RepositoryIndexResponse* response) {
-  return RunCall(environment_, Method("RepositoryIndex"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, Method("RepositoryIndex"), [&]() -> absl::Status {
     if (!request->repository_name().empty()) {
       return BadField("repository_name", "must be empty: there is one repository");
     }
@@ -200,7 +202,7 @@ grpc::Status InferenceService::RepositoryIndex(grpc::ServerContext*, const infer
 grpc::Status InferenceService::RepositoryModelLoad(grpc::ServerContext* context,
                                                    const inference::RepositoryModelLoadRequest* request,
                                                    inference::RepositoryModelLoadResponse* response) {
-  return RunCall(environment_, Method("RepositoryModelLoad"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, Method("RepositoryModelLoad"), [&]() -> absl::Status {
     absl::StatusOr<std::string> name = RepositoryModelName(*request, "");
     if (!name.ok()) return name.status();
     absl::StatusOr<std::shared_ptr<const LoadedModel>> loaded =
@@ -212,10 +214,10 @@ grpc::Status InferenceService::RepositoryModelLoad(grpc::ServerContext* context,
   });
 }
 
-grpc::Status InferenceService::RepositoryModelUnload(grpc::ServerContext*,
+grpc::Status InferenceService::RepositoryModelUnload(grpc::ServerContext* context,
                                                      const inference::RepositoryModelUnloadRequest* request,
                                                      inference::RepositoryModelUnloadResponse* response) {
-  return RunCall(environment_, Method("RepositoryModelUnload"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, Method("RepositoryModelUnload"), [&]() -> absl::Status {
     absl::StatusOr<std::string> name = RepositoryModelName(*request, "unload_dependents");
     if (!name.ok()) return name.status();
     absl::StatusOr<std::vector<ModelVersion>> versions = Taggers(*name);
@@ -227,9 +229,10 @@ grpc::Status InferenceService::RepositoryModelUnload(grpc::ServerContext*,
   });
 }
 
-grpc::Status InferenceService::ModelStatistics(grpc::ServerContext*, const inference::ModelStatisticsRequest* request,
+grpc::Status InferenceService::ModelStatistics(grpc::ServerContext* context,
+                                               const inference::ModelStatisticsRequest* request,
                                                inference::ModelStatisticsResponse* response) {
-  return RunCall(environment_, Method("ModelStatistics"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, Method("ModelStatistics"), [&]() -> absl::Status {
     std::map<std::string, std::shared_ptr<const LoadedModel>> loaded;
     for (const auto& model : loaded_.Snapshot()) loaded.emplace(model->version.name(), model);
     if (request->name().empty()) {

@@ -90,19 +90,20 @@ absl::Status ModelService::Export(const std::string& name,
   });
 }
 
-grpc::Status ModelService::ImportModel(grpc::ServerContext*, grpc::ServerReader<fintag::v1::ImportModelRequest>* reader,
+grpc::Status ModelService::ImportModel(grpc::ServerContext* context,
+                                       grpc::ServerReader<fintag::v1::ImportModelRequest>* reader,
                                        fintag::v1::ModelVersion* response) {
-  return RunCall(environment_, Method("ImportModel"), [&] { return Import(*reader, *response); });
+  return RunCall(environment_, *context, Method("ImportModel"), [&] { return Import(*reader, *response); });
 }
 
-grpc::Status ModelService::ExportModel(grpc::ServerContext*, const fintag::v1::ExportModelRequest* request,
+grpc::Status ModelService::ExportModel(grpc::ServerContext* context, const fintag::v1::ExportModelRequest* request,
                                        grpc::ServerWriter<fintag::v1::ExportModelResponse>* writer) {
-  return RunCall(environment_, Method("ExportModel"), [&] { return Export(request->name(), *writer); });
+  return RunCall(environment_, *context, Method("ExportModel"), [&] { return Export(request->name(), *writer); });
 }
 
-grpc::Status ModelService::GetModel(grpc::ServerContext*, const fintag::v1::GetModelRequest* request,
+grpc::Status ModelService::GetModel(grpc::ServerContext* context, const fintag::v1::GetModelRequest* request,
                                     fintag::v1::Model* response) {
-  return RunCall(environment_, Method("GetModel"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, Method("GetModel"), [&]() -> absl::Status {
     absl::StatusOr<std::string> id = ParseName(request->name(), "models", "name");
     if (!id.ok()) return id.status();
     absl::StatusOr<Model> model = models_.Get(*id);
@@ -112,9 +113,9 @@ grpc::Status ModelService::GetModel(grpc::ServerContext*, const fintag::v1::GetM
   });
 }
 
-grpc::Status ModelService::ListModels(grpc::ServerContext*, const fintag::v1::ListModelsRequest* request,
+grpc::Status ModelService::ListModels(grpc::ServerContext* context, const fintag::v1::ListModelsRequest* request,
                                       fintag::v1::ListModelsResponse* response) {
-  return RunCall(environment_, Method("ListModels"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, Method("ListModels"), [&]() -> absl::Status {
     absl::StatusOr<int32_t> page_size = CheckPageSize(request->page_size());
     if (!page_size.ok()) return page_size.status();
     absl::StatusOr<std::vector<Model>> models =
@@ -125,9 +126,9 @@ grpc::Status ModelService::ListModels(grpc::ServerContext*, const fintag::v1::Li
   });
 }
 
-grpc::Status ModelService::DeleteModel(grpc::ServerContext*, const fintag::v1::DeleteModelRequest* request,
+grpc::Status ModelService::DeleteModel(grpc::ServerContext* context, const fintag::v1::DeleteModelRequest* request,
                                        fintag::v1::DeleteModelResponse*) {
-  return RunCall(environment_, Method("DeleteModel"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, Method("DeleteModel"), [&]() -> absl::Status {
     if (absl::Status status = CheckModelName(request->name(), "name"); !status.ok()) return status;
     if (absl::Status status = models_.Delete(request->name()); !status.ok()) return status;
     loaded_.Forget(request->name());

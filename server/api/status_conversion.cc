@@ -10,6 +10,8 @@ namespace fintag::server {
 namespace {
 
 constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
+constexpr char kErrorInfoUrl[] = "type.googleapis.com/google.rpc.ErrorInfo";
+constexpr char kRetryInfoUrl[] = "type.googleapis.com/google.rpc.RetryInfo";
 constexpr int kRetryMilliseconds = 500;
 constexpr size_t kLongestMessage = 1200;  // as it is encoded
 constexpr size_t kLongestRest = 40;       // "and 99 more"
@@ -88,6 +90,22 @@ absl::Status AboutField(const absl::Status& status, std::string field) {
   return about;
 }
 
+absl::Status WithInfo(absl::Status status, const std::map<std::string, std::string>& metadata) {
+  google::rpc::ErrorInfo info;
+  info.mutable_metadata()->insert(metadata.begin(), metadata.end());
+  status.SetPayload(kErrorInfoUrl, absl::Cord(info.SerializeAsString()));
+  return status;
+}
+
+absl::Status WithRetry(absl::Status status, absl::Duration delay) {
+  google::rpc::RetryInfo retry;
+  absl::Duration rest;
+  retry.mutable_retry_delay()->set_seconds(absl::IDivDuration(delay, absl::Seconds(1), &rest));
+  retry.mutable_retry_delay()->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(rest)));
+  status.SetPayload(kRetryInfoUrl, absl::Cord(retry.SerializeAsString()));
+  return status;
+}
+
 google::rpc::Status ToRpcStatus(const absl::Status& status, const std::string& method) {
   google::rpc::Status details;
   details.set_code(static_cast<int>(status.code()));
@@ -95,6 +113,7 @@ google::rpc::Status ToRpcStatus(const absl::Status& status, const std::string& m
   details.set_message(Cut(AsUtf8(std::string(status.message())), kLongestMessage));
 
   google::rpc::ErrorInfo info;
+  if (const auto more = status.GetPayload(kErrorInfoUrl); more.has_value()) info.ParseFromString(std::string(*more));
   info.set_reason(absl::StatusCodeToString(status.code()));
   info.set_domain("fintag");
   (*info.mutable_metadata())["method"] = method;
@@ -108,6 +127,9 @@ google::rpc::Status ToRpcStatus(const absl::Status& status, const std::string& m
   if (status.code() == absl::StatusCode::kUnavailable || status.code() == absl::StatusCode::kResourceExhausted) {
     google::rpc::RetryInfo retry;
     retry.mutable_retry_delay()->set_nanos(kRetryMilliseconds * 1000000);
+    if (const auto given = status.GetPayload(kRetryInfoUrl); given.has_value()) {
+      retry.ParseFromString(std::string(*given));
+    }
     details.add_details()->PackFrom(retry);
   }
   return details;

@@ -6,10 +6,12 @@
 #include <grpcpp/grpcpp.h>
 
 #include <limits>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "core/training/training_options.h"
 
 namespace fintag::server {
@@ -26,6 +28,12 @@ absl::Status BadField(std::string field, std::string reason);
 // What a room below says against a value of the request, with the field that the value came in: INVALID_ARGUMENT and
 // OUT_OF_RANGE get a BadRequest. Other statuses stay as they are.
 absl::Status AboutField(const absl::Status& status, std::string field);
+
+// The status with more for the metadata of its ErrorInfo.
+absl::Status WithInfo(absl::Status status, const std::map<std::string, std::string>& metadata);
+
+// The status with the time after which to try again, in place of the usual half a second.
+absl::Status WithRetry(absl::Status status, absl::Duration delay);
 
 // The message as it is, made valid UTF-8 and cut to what a stock client can receive. `method` goes into ErrorInfo's
 // metadata; its reason is the code's name, its domain "fintag". UNAVAILABLE and RESOURCE_EXHAUSTED carry RetryInfo.

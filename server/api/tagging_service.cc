@@ -36,7 +36,7 @@ absl::Status TaggingService::Stream(
 
 grpc::Status TaggingService::Tag(grpc::ServerContext* context, const fintag::v1::TagRequest* request,
                                  fintag::v1::TagResponse* response) {
-  return RunCall(environment_, Method("Tag"), [&] {
+  return RunCall(environment_, *context, Method("Tag"), [&] {
     return tagging_.Tag(*context, {request->model(), request->inputs(), request->options()}, *response);
   });
 }
@@ -44,7 +44,7 @@ grpc::Status TaggingService::Tag(grpc::ServerContext* context, const fintag::v1:
 grpc::Status TaggingService::TagStream(
     grpc::ServerContext* context,
     grpc::ServerReaderWriter<fintag::v1::TagStreamResponse, fintag::v1::TagStreamRequest>* stream) {
-  return RunCall(environment_, Method("TagStream"), [&] { return Stream(*context, *stream); });
+  return RunCall(environment_, *context, Method("TagStream"), [&] { return Stream(*context, *stream); });
 }
 
 }  // namespace fintag::server

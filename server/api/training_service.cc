@@ -127,9 +127,9 @@ absl::Status TrainingService::Watch(grpc::ServerContext& context, const fintag::
   return absl::OkStatus();
 }
 
-grpc::Status TrainingService::CreateJob(grpc::ServerContext*, const fintag::v1::CreateJobRequest* request,
+grpc::Status TrainingService::CreateJob(grpc::ServerContext* context, const fintag::v1::CreateJobRequest* request,
                                         fintag::v1::Job* response) {
-  return RunCall(environment_, Method("CreateJob"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, Method("CreateJob"), [&]() -> absl::Status {
     absl::StatusOr<std::optional<Job>> before = store_.FindRetried(AskedJob(*request));
     if (!before.ok()) return AboutField(before.status(), "request_id");
     if (before->has_value()) return Answer(**before, *response);
@@ -148,9 +148,9 @@ grpc::Status TrainingService::CreateJob(grpc::ServerContext*, const fintag::v1::
   });
 }
 
-grpc::Status TrainingService::GetJob(grpc::ServerContext*, const fintag::v1::GetJobRequest* request,
+grpc::Status TrainingService::GetJob(grpc::ServerContext* context, const fintag::v1::GetJobRequest* request,
                                      fintag::v1::Job* response) {
-  return RunCall(environment_, Method("GetJob"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, Method("GetJob"), [&]() -> absl::Status {
     absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
     if (!id.ok()) return id.status();
     absl::StatusOr<Job> job = store_.Get(*id);
@@ -159,9 +159,9 @@ grpc::Status TrainingService::GetJob(grpc::ServerContext*, const fintag::v1::Get
   });
 }
 
-grpc::Status TrainingService::ListJobs(grpc::ServerContext*, const fintag::v1::ListJobsRequest* request,
+grpc::Status TrainingService::ListJobs(grpc::ServerContext* context, const fintag::v1::ListJobsRequest* request,
                                        fintag::v1::ListJobsResponse* response) {
-  return RunCall(environment_, Method("ListJobs"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, Method("ListJobs"), [&]() -> absl::Status {
     absl::StatusOr<int32_t> page_size = CheckPageSize(request->page_size());
     if (!page_size.ok()) return page_size.status();
     absl::StatusOr<std::vector<Job>> jobs =
@@ -181,9 +181,9 @@ grpc::Status TrainingService::ListJobs(grpc::ServerContext*, const fintag::v1::L
   });
 }
 
-grpc::Status TrainingService::CancelJob(grpc::ServerContext*, const fintag::v1::CancelJobRequest* request,
+grpc::Status TrainingService::CancelJob(grpc::ServerContext* context, const fintag::v1::CancelJobRequest* request,
                                         fintag::v1::Job* response) {
-  return RunCall(environment_, Method("CancelJob"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, Method("CancelJob"), [&]() -> absl::Status {
     absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
     if (!id.ok()) return id.status();
     absl::StatusOr<Job> job = queue_.Cancel(*id);
@@ -192,9 +192,9 @@ grpc::Status TrainingService::CancelJob(grpc::ServerContext*, const fintag::v1::
   });
 }
 
-grpc::Status TrainingService::DeleteJob(grpc::ServerContext*, const fintag::v1::DeleteJobRequest* request,
+grpc::Status TrainingService::DeleteJob(grpc::ServerContext* context, const fintag::v1::DeleteJobRequest* request,
                                         fintag::v1::DeleteJobResponse*) {
-  return RunCall(environment_, Method("DeleteJob"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, Method("DeleteJob"), [&]() -> absl::Status {
     absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
     if (!id.ok()) return id.status();
     if (absl::Status status = queue_.Delete(*id); !status.ok()) return status;
@@ -205,12 +205,14 @@ grpc::Status TrainingService::DeleteJob(grpc::ServerContext*, const fintag::v1::
 
 grpc::Status TrainingService::WatchJob(grpc::ServerContext* context, const fintag::v1::WatchJobRequest* request,
                                        grpc::ServerWriter<fintag::v1::JobEvent>* writer) {
-  return RunCall(environment_, watches_, Method("WatchJob"), [&] { return Watch(*context, *request, *writer); });
+  return RunCall(environment_, watches_, *context, Method("WatchJob"),
+                 [&] { return Watch(*context, *request, *writer); });
 }
 
-grpc::Status TrainingService::ListJobProgress(grpc::ServerContext*, const fintag::v1::ListJobProgressRequest* request,
+grpc::Status TrainingService::ListJobProgress(grpc::ServerContext* context,
+                                              const fintag::v1::ListJobProgressRequest* request,
                                               fintag::v1::ListJobProgressResponse* response) {
-  return RunCall(environment_, Method("ListJobProgress"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, Method("ListJobProgress"), [&]() -> absl::Status {
     absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
     if (!id.ok()) return id.status();
     if (request->after_sequence() < 0) return BadField("after_sequence", "must be 0 or more");

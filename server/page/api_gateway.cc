@@ -77,6 +77,12 @@ std::optional<int64_t> WholeNumber(const std::string& text) {
   return value;
 }
 
+// What a token is sent in. gRPC would end the process over metadata that is none.
+bool IsAuthorization(const std::string& text) {
+  constexpr size_t kLongest = 1024;
+  return text.size() <= kLongest && std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
+
 }  // namespace
 
 HttpResponse ErrorAnswer(const absl::Status& status) {
@@ -89,12 +95,17 @@ HttpResponse ErrorAnswer(const absl::Status& status) {
   return response;
 }
 
-// One unary call of the API; `shorten` may take from the answer what the page has no use for.
+// One unary call of the API for the request `from`; `shorten` may take from the answer what the page has no use for.
 template <typename Stub, typename Request, typename Response>
-HttpResponse ApiGateway::Call(Stub& stub, grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+HttpResponse ApiGateway::Call(const HttpRequest& from, Stub& stub,
+                              grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                               const Request& request, std::chrono::seconds time, void (*shorten)(Response&)) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + time);
+  if (const auto token = from.headers.find("authorization"); token != from.headers.end()) {
+    if (!IsAuthorization(token->second)) return ErrorAnswer(absl::UnauthenticatedError("this is no token"));
+    context.AddMetadata("authorization", token->second);
+  }
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (stopped_) return ErrorAnswer(absl::UnavailableError("the server is stopping"));
@@ -137,13 +148,13 @@ void ApiGateway::Stop(std::chrono::seconds grace) {
 HttpResponse ApiGateway::ListJobs(const HttpRequest& request) {
   fintag::v1::ListJobsRequest call;
   call.set_page_token(QueryValue(request, "page_token"));
-  return Call(*jobs_, &fintag::v1::TrainingService::StubInterface::ListJobs, call, kReadTime, ShortenJobs);
+  return Call(request, *jobs_, &fintag::v1::TrainingService::StubInterface::ListJobs, call, kReadTime, ShortenJobs);
 }
 
-HttpResponse ApiGateway::GetJob(const std::string& id) {
+HttpResponse ApiGateway::GetJob(const std::string& id, const HttpRequest& request) {
   fintag::v1::GetJobRequest call;
   call.set_name("jobs/" + id);
-  return Call(*jobs_, &fintag::v1::TrainingService::StubInterface::GetJob, call, kReadTime);
+  return Call(request, *jobs_, &fintag::v1::TrainingService::StubInterface::GetJob, call, kReadTime);
 }
 
 HttpResponse ApiGateway::ListJobProgress(const std::string& id, const HttpRequest& request) {
@@ -154,13 +165,13 @@ HttpResponse ApiGateway::ListJobProgress(const std::string& id, const HttpReques
     if (!sequence) return ErrorAnswer(absl::InvalidArgumentError("after: must be a whole number"));
     call.set_after_sequence(*sequence);
   }
-  return Call(*jobs_, &fintag::v1::TrainingService::StubInterface::ListJobProgress, call, kReadTime);
+  return Call(request, *jobs_, &fintag::v1::TrainingService::StubInterface::ListJobProgress, call, kReadTime);
 }
 
 HttpResponse ApiGateway::ListModels(const HttpRequest& request) {
   fintag::v1::ListModelsRequest call;
   call.set_page_token(QueryValue(request, "page_token"));
-  return Call(*models_, &fintag::v1::ModelService::StubInterface::ListModels, call, kReadTime);
+  return Call(request, *models_, &fintag::v1::ModelService::StubInterface::ListModels, call, kReadTime);
 }
 
 HttpResponse ApiGateway::Tag(const HttpRequest& request) {
@@ -170,7 +181,7 @@ HttpResponse ApiGateway::Tag(const HttpRequest& request) {
     return ErrorAnswer(absl::InvalidArgumentError(
         StrCat("the body is no fintag.v1.TagRequest in JSON: ", std::string(parsed.message()))));
   }
-  return Call(*tagging_, &fintag::v1::TaggingService::StubInterface::Tag, call, kTagTime);
+  return Call(request, *tagging_, &fintag::v1::TaggingService::StubInterface::Tag, call, kTagTime);
 }
 
 }  // namespace fintag::server

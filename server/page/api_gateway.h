@@ -1,5 +1,5 @@
 // The page's JSON: the API's own messages, asked for in this process. What the API checks, limits, counts and logs, it
-// does for the page too.
+// does for the page too; a request's Authorization goes along, so the page may do what its user may.
 #pragma once
 
 #include <fintag/v1/model.grpc.pb.h>
@@ -33,8 +33,8 @@ class ApiGateway {
 
   // GET. Each answers with a message in protobuf's JSON form, all fields written; 64-bit numbers are strings there.
   HttpResponse ListJobs(
-      const HttpRequest& request);             // ?page_token=; ListJobsResponse, of epochs the best and the latest
-  HttpResponse GetJob(const std::string& id);  // Job
+      const HttpRequest& request);  // ?page_token=; ListJobsResponse, of epochs the best and the latest
+  HttpResponse GetJob(const std::string& id, const HttpRequest& request);           // Job
   HttpResponse ListJobProgress(const std::string& id, const HttpRequest& request);  // ?after=; ListJobProgressResponse
   HttpResponse ListModels(const HttpRequest& request);                              // ?page_token=; ListModelsResponse
 
@@ -44,7 +44,8 @@ class ApiGateway {
  private:
   template <typename Stub, typename Request, typename Response>
   HttpResponse Call(
-      Stub& stub, grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*), const Request& request,
+      const HttpRequest& from, Stub& stub,
+      grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*), const Request& request,
       std::chrono::seconds time, void (*shorten)(Response&) = [](Response&) {});
 
   std::mutex mutex_;

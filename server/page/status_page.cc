@@ -102,7 +102,7 @@ HttpResponse StatusPage::RouteApi(const HttpRequest& request, std::string_view p
   constexpr std::string_view kProgress = "/progress";
   if (path.substr(0, kJobs.size()) == kJobs) {
     std::string_view id = path.substr(kJobs.size());
-    if (!absl::EndsWith(AbslView(id), AbslView(kProgress))) return gateway_.GetJob(std::string(id));
+    if (!absl::EndsWith(AbslView(id), AbslView(kProgress))) return gateway_.GetJob(std::string(id), request);
     id.remove_suffix(kProgress.size());
     return gateway_.ListJobProgress(std::string(id), request);
   }

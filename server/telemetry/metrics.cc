@@ -150,6 +150,12 @@ class PrometheusMetrics final : public Metrics {
     data_available_.Set(static_cast<double>(available_bytes));
   }
 
+  void OnReload(const std::string& what, bool taken) override {
+    reloads_.Add({{"what", what}, {"result", taken ? "taken" : "refused"}}).Increment();
+  }
+
+  void SetCertificateExpiry(double unix_seconds) override { certificate_expiry_.Add({}).Set(unix_seconds); }
+
   void SetLimits(int64_t queue_tokens, int64_t batch_tokens) override {
     max_queue_tokens_.Set(static_cast<double>(queue_tokens));
     max_batch_tokens_.Set(static_cast<double>(batch_tokens));
@@ -264,6 +270,10 @@ class PrometheusMetrics final : public Metrics {
       Add<Gauge>("fintag_training_accuracy", "Share of validation words with the right tag after the latest epoch.");
   Family<Gauge>& model_f1_ = Add<Gauge>("fintag_model_f1", "Micro F1 of a model version on its validation part.");
   Family<Gauge>& model_created_ = Add<Gauge>("fintag_model_created_timestamp_seconds", "When the version was made.");
+  Family<Counter>& reloads_ = Add<Counter>(
+      "fintag_reloads_total", "Changed certificates and token files that were taken, or refused and the old kept.");
+  Family<Gauge>& certificate_expiry_ =
+      Add<Gauge>("fintag_certificate_expiry_timestamp_seconds", "When the server's certificate expires.");
   Gauge& max_queue_tokens_ = AddOne<Gauge>("fintag_max_queue_tokens", "Tokens that may wait for one model version.");
   Gauge& max_batch_tokens_ = AddOne<Gauge>("fintag_max_batch_tokens", "Tokens that fit one forward pass.");
   Gauge& data_size_ =

@@ -41,6 +41,10 @@ class Metrics {
   virtual void OnJobEvent(const std::string& job, const Event& event) = 0;
   virtual void ForgetJob(const std::string& job) = 0;  // takes all its series away
 
+  // Files of `what` ("certificates", "tokens") have changed, and are taken or not.
+  virtual void OnReload(const std::string& what, bool taken) = 0;
+  virtual void SetCertificateExpiry(double unix_seconds) = 0;
+
   virtual void SetLimits(int64_t queue_tokens, int64_t batch_tokens) = 0;
 
   virtual void SetQueueTokens(const VersionLabels& version, int64_t tokens) = 0;

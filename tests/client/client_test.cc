@@ -8,6 +8,7 @@
 #include <atomic>
 #include <thread>
 
+#include "client/channel.h"
 #include "client/connection.h"
 #include "tests/client/fake_server.h"
 

@@ -62,12 +62,18 @@ class Server:
         assert found, self.text()
         self.address = f"localhost:{found[1]}"
         self.http = f"http://localhost:{found[2]}"
-        self.channel = grpc.insecure_channel(self.address, options=[
-            ("grpc.use_local_subchannel_pool", 1), ("grpc.max_metadata_size", 1 << 20)])
+        self.channel = self.connect()
         self.datasets = dataset_pb2_grpc.DatasetServiceStub(self.channel)
         self.models = model_pb2_grpc.ModelServiceStub(self.channel)
         self.jobs = training_pb2_grpc.TrainingServiceStub(self.channel)
         self.tagging = tagging_pb2_grpc.TaggingServiceStub(self.channel)
+
+    def connect(self, credentials=None):
+        """A connection of its own."""
+        options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_metadata_size", 1 << 20)]
+        if credentials is None:
+            return grpc.insecure_channel(self.address, options=options)
+        return grpc.secure_channel(self.address, credentials, options=options)
 
     def text(self):
         return self.log.read_text(encoding="utf-8") if self.log.exists() else ""

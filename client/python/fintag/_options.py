@@ -77,7 +77,7 @@ def make_options(server: Optional[str], token: Optional[str], tls: Union[Tls, bo
                  environment: Mapping[str, str] = os.environ) -> Options:
     """What isn't given comes from the environment. ValueError names what is wrong."""
     server = server or environment.get("FINTAG_SERVER") or "localhost:50051"
-    token = token or environment.get("FINTAG_TOKEN") or None
+    token = token or environment.get("FINTAG_TOKEN") or _token_of(environment.get("FINTAG_TOKEN_FILE"))
     check_address(server)
     for name, seconds in (("timeout", timeout), ("transfer_timeout", transfer_timeout)):
         if not seconds > 0:
@@ -108,6 +108,11 @@ def is_loopback(server: str) -> bool:
 def _tls_of(environment: Mapping[str, str]) -> Optional[Tls]:
     ca, certificate, key = (environment.get(f"FINTAG_{name}") or None for name in ("CA", "CERTIFICATE", "KEY"))
     return Tls(ca, certificate, key) if ca or certificate or key else None
+
+
+def _token_of(path: Optional[str]) -> Optional[str]:
+    content = _content(path or None)
+    return content.decode("ascii", "replace").strip() if content else None
 
 
 def _content(path: Optional[str]) -> Optional[bytes]:

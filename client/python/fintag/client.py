@@ -25,7 +25,7 @@ class Client:
     """One connection to a server; safe to use from many threads.
 
     server: "HOST:PORT" (environment: FINTAG_SERVER; default localhost:50051).
-    token: sent with every call as a bearer token (FINTAG_TOKEN).
+    token: sent with every call as a bearer token (FINTAG_TOKEN, or the content of FINTAG_TOKEN_FILE).
     tls: True, or `Tls(ca=..., certificate=..., key=...)` (FINTAG_CA, FINTAG_CERTIFICATE, FINTAG_KEY).
     timeout, transfer_timeout: seconds for a call, or for an upload, an import or an export.
     retry_for: seconds in which a call that is safe to repeat is repeated while the server is away or full.

@@ -1,4 +1,5 @@
 // The server's JSON (STATUS_PAGE.md).
+import { authorization } from './token.js';
 
 export class ApiError extends Error {
   constructor(code, message) {
@@ -10,7 +11,8 @@ export class ApiError extends Error {
 async function ask(path, options = {}, milliseconds = 8000) {
   let response;
   try {
-    response = await fetch(path, { ...options, signal: AbortSignal.timeout(milliseconds), cache: 'no-store' });
+    const headers = { ...options.headers, ...authorization() };
+    response = await fetch(path, { ...options, headers, signal: AbortSignal.timeout(milliseconds), cache: 'no-store' });
   } catch (error) {
     throw new ApiError('UNAVAILABLE', error.name === 'TimeoutError' ? 'no answer in time' : 'the server cannot be reached');
   }

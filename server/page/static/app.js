@@ -5,6 +5,7 @@ import { shortName } from './format.js';
 import { isActive, JobView, showJobList } from './jobs.js';
 import { isTagger, showModel, showModelList, versionsOf } from './models.js';
 import { offerModels, startTagger } from './tagger.js';
+import { askForToken, startToken } from './token.js';
 
 const BUSY = 1000;  // ms between questions while a job is under way
 const IDLE = 5000;
@@ -90,7 +91,14 @@ function update(force = false) {
       await refresh(force === true);
       state.failures = 0;
       byId('connection').textContent = '';
+      askForToken(false);
     } catch (error) {
+      if (error.code === 'UNAUTHENTICATED') {
+        byId('connection').textContent = '';
+        clearTimeout(timer);
+        askForToken(true);  // until there is one, there is nothing to try again
+        return;
+      }
       state.failures += 1;
       byId('connection').textContent = `What you see may be old: ${error.message} (${error.code ?? error.name}). Trying again.`;
     }
@@ -118,6 +126,7 @@ addEventListener('resize', () => {
 addEventListener('hashchange', goToChosen);
 document.addEventListener('visibilitychange', () => (document.hidden ? clearTimeout(timer) : update()));
 
+startToken(() => update(true));
 startTagger();
 readAddress();
 update();

@@ -55,7 +55,7 @@ TEST(OpenLoop, CountsALatencyFromTheMomentTheRequestWasDue) {
   Options options = server.OptionsFor();
   options.rate = 100;
   options.requests = 20;
-  Target target(options);
+  Target target = *Target::Open(options);
   RequestSet requests(options, BuiltInTexts());
   Recorder recorder(20);
   const Clock::time_point start = Clock::now() - std::chrono::seconds(5);

@@ -1,5 +1,6 @@
 """Addresses, time-outs, retries, TLS and tokens."""
 import concurrent.futures
+import hashlib
 import logging
 import pickle
 import signal
@@ -219,6 +220,26 @@ def test_mutual_tls_and_a_token(gate, certificates, monkeypatch):
     # A name in the certificate that is not the address' is what only an argument can say.
     with fintag.Client(retry_for=0) as client, pytest.raises(fintag.ConnectionFailed):
         client.datasets.list()
+
+
+def test_the_server_itself_with_mutual_tls_and_tokens(start_server, certificates, tmp_path, monkeypatch):
+    ca, certificate, key = (str(certificates / name) for name in ("ca.pem", "client.pem", "client.key"))
+    (tmp_path / "tokens").write_text(f"ann viewer sha256:{hashlib.sha256(b'anns-token').hexdigest()}\n")
+    (tmp_path / "token").write_text("anns-token\n")
+    server = start_server("--tls-cert", certificates / "fintag.test.pem", "--tls-key", certificates / "fintag.test.key",
+                          "--tls-client-ca", ca, "--tokens", tmp_path / "tokens")
+    monkeypatch.setenv("FINTAG_TOKEN_FILE", str(tmp_path / "token"))
+    mutual = fintag.Tls(ca, certificate, key, server_name="fintag.test")
+    with fintag.Client(server.address, tls=mutual, retry_for=0) as client:
+        assert list(client.jobs.list()) == []
+        with pytest.raises(fintag.PermissionDenied, match="needs the role tagger; ann is a viewer"):
+            client.tag("text", model="m")
+    with fintag.Client(server.address, "guess", tls=mutual) as client, pytest.raises(fintag.Unauthenticated):
+        client.jobs.list()
+    for tls in (None, fintag.Tls(ca, server_name="fintag.test")):
+        with fintag.Client(server.address, tls=tls, retry_for=0, timeout=5) as client:
+            with pytest.raises(fintag.ConnectionFailed, match="TLS"):
+                client.jobs.list()
 
 
 def test_mutual_tls_in_an_event_loop(gate, certificates):

@@ -24,7 +24,7 @@ def version():
     return re.search(r"^project\(fintag VERSION ([0-9.]+)", (ROOT / "CMakeLists.txt").read_text(), re.M)[1]
 
 
-@pytest.fixture(scope="session", params=["base", "overlays/one-node", "overlays/gpu"])
+@pytest.fixture(scope="session", params=["base", "overlays/one-node", "overlays/gpu", "overlays/trial"])
 def rendered(request):
     """One rendering of the Kubernetes manifests: every resource, by kind and name."""
     text = run("kubectl", "kustomize", f"deploy/kubernetes/{request.param}").stdout

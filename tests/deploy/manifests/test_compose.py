@@ -40,6 +40,12 @@ def test_every_service_is_limited_watched_and_kept():
         assert ":latest" not in service["image"] and ":" in service["image"], name
 
 
+def test_what_asks_for_no_token_is_published_on_loopback_alone():
+    service = config()["services"]["fintagd"]
+    assert service["command"] == ["--insecure"]
+    assert {port["host_ip"] for port in service["ports"]} == {"127.0.0.1"}
+
+
 def test_grafana_finds_the_dashboards_where_its_provider_looks():
     mounts = {v["target"]: v["source"] for v in config()["services"]["grafana"]["volumes"] if v["type"] == "bind"}
     grafana = ROOT / "deploy/grafana"

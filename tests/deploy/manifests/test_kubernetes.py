@@ -1,6 +1,7 @@
 """deploy/kubernetes, rendered by kubectl and held against the schemas of Kubernetes and of Prometheus' operator."""
 import copy
 import subprocess
+import tomllib
 
 import kubernetes_validate
 import pydantic
@@ -67,8 +68,7 @@ def test_names_and_ports_meet(rendered):
     template = rendered["StatefulSet", "fintag"]["spec"]["template"]
     container = template["spec"]["containers"][0]
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    assert container["readinessProbe"]["grpc"]["port"] == ports["grpc"]
-    for probe in ("startupProbe", "livenessProbe"):
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         assert container[probe]["httpGet"]["port"] in ports, probe
     allowed = {port["port"] for rule in rendered["NetworkPolicy", "fintag"]["spec"]["ingress"] for port in rule["ports"]}
     assert allowed == set(ports)
@@ -87,6 +87,25 @@ def test_names_and_ports_meet(rendered):
     maps = [name for kind, name in resources_of(rendered) if kind == "ConfigMap"]
     volumes = {volume["name"]: volume for volume in template["spec"]["volumes"]}
     assert maps == [volumes["config"]["configMap"]["name"]]
+
+
+def test_all_is_encrypted_and_asks_for_tokens_but_in_a_trial(rendered):
+    secure = rendered["overlay"] != "overlays/trial"
+    pod = rendered["StatefulSet", "fintag"]["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    secrets = {v["name"]: v["secret"]["secretName"] for v in pod["volumes"] if "secret" in v}
+    assert secrets == ({"tls": "fintag-tls", "tokens": "fintag-tokens"} if secure else {})
+    assert set(mounts) == {v["name"] for v in pod["volumes"]} | {"data"}
+    text, = (r["data"]["fintagd.toml"] for (kind, _), r in resources_of(rendered).items() if kind == "ConfigMap")
+    options = tomllib.loads(text)
+    assert (options.get("insecure", False), "tokens" in options) == (not secure, secure)
+    for name, folder in (("tls-cert", "tls"), ("tls-key", "tls"), ("tokens", "tokens")) if secure else ():
+        assert options[name].rsplit("/", 1)[0] == mounts[folder]
+    schemes = {container[probe]["httpGet"]["scheme"] for probe in ("startupProbe", "readinessProbe", "livenessProbe")}
+    assert schemes == {"HTTPS" if secure else "HTTP"}
+    endpoint = rendered["ServiceMonitor", "fintag"]["spec"]["endpoints"][0]
+    assert ("authorization" in endpoint, endpoint.get("scheme")) == (secure, "https" if secure else None)
 
 
 def test_the_operators_rules_are_those_of_prometheus():

@@ -29,14 +29,23 @@ def test_the_scripts_are_clean():
         *scripts)
 
 
-@pytest.mark.parametrize("path", ["deploy/container/fintagd.toml", "deploy/kubernetes/base/fintagd.toml"])
-def test_the_server_reads_its_configuration(path, tmp_path):
+@pytest.mark.parametrize("path, options", [
+    ("deploy/container/fintagd.toml", ["--insecure"]), ("deploy/kubernetes/base/fintagd.toml", []),
+    ("deploy/kubernetes/overlays/trial/fintagd.toml", [])])
+def test_the_server_reads_its_configuration(path, options, tmp_path):
     text = (ROOT / path).read_text(encoding="utf-8")
     assert '"/data"' in text
     config = tmp_path / "fintagd.toml"
     # A file in the data folder's place: the options were understood if that is what the server ends with.
     config.write_text(text.replace("/data", f"{config}/data"), encoding="utf-8")
-    result = subprocess.run([BIN / "fintagd", "--config", config], capture_output=True, text=True, timeout=30,
+    result = subprocess.run([BIN / "fintagd", "--config", config, *options], capture_output=True, text=True, timeout=30,
                             check=False)
     assert result.returncode == 1, result.stderr
     assert f"{config}/data" in result.stderr
+
+
+def test_the_container_starts_with_tls_and_tokens_or_on_purpose_without():
+    result = subprocess.run([BIN / "fintagd", "--config", ROOT / "deploy/container/fintagd.toml"], capture_output=True,
+                            text=True, timeout=30, check=False)
+    assert result.returncode == 2
+    assert "give --tls-cert and --tls-key, and --tokens or --tls-client-ca" in result.stderr

@@ -4,6 +4,7 @@ Screenshots land in $FINTAG_E2E_WORK/page (by default beside the programs) for p
 
 Environment: as tests/e2e/conftest.py says; CHROMIUM is the browser (default /usr/bin/chromium).
 """
+import hashlib
 import json
 import os
 import pathlib
@@ -328,6 +329,35 @@ def test_answers_to_the_names_that_it_is_told(start_server, tmp_path):
             assert tuple(ask(named, path, Host=host)[0] for host in ("localhost", "fintag.example")) == answers, options
         assert ask(named, "/metrics", Host="fintag.example")[0] == 200
         named.stop()
+
+
+def test_asks_for_a_token(browser, start_server, tmp_path):
+    tokens = tmp_path / "tokens"
+    tokens.write_text(f"ann viewer sha256:{hashlib.sha256(b'anns-token').hexdigest()}\n", encoding="utf-8")
+    watched = Watched(browser, start_server("--tokens", tokens), viewport={"width": 360, "height": 800})
+    watched.expected = "401 (Unauthorized)"
+    page = watched.page
+    expect(page.locator("#token")).to_be_focused()
+    expect(page.locator("#forget-token")).to_be_hidden()
+    assert fits(page)
+    shoot(page, "token")
+    page.keyboard.type("a guess")
+    page.keyboard.press("Enter")
+    expect(page.locator("#token-status")).to_contain_text("without spaces")
+    for token, said in (("guess", "does not take this token"), ("anns-token", "")):
+        page.locator("#token").fill(token)
+        page.locator("#token-button").click()
+        expect(page.locator("#token-status")).to_have_text(said) if not said else \
+            expect(page.locator("#token-status")).to_contain_text(said)
+    expect(page.locator("#job-list")).to_contain_text("No jobs yet")
+    expect(page.locator("#sign-in")).to_be_hidden()
+    assert fits(page)
+    page.reload()
+    expect(page.locator("#job-list")).to_contain_text("No jobs yet")
+    page.locator("#forget-token").click()
+    expect(page.locator("#sign-in")).to_be_visible()
+    assert page.evaluate("sessionStorage.length + localStorage.length") == 0
+    watched.close()
 
 
 def test_no_page(start_server):

@@ -17,7 +17,7 @@ class RunCallTest : public ::testing::Test {
   template <typename Body>
   grpc::Status Run(Body&& body) {
     testing::internal::CaptureStderr();
-    grpc::Status status = RunCall(environment_, "s/Method", std::forward<Body>(body));
+    grpc::Status status = RunCall(environment_, context_, method_, std::forward<Body>(body));
     log_ = testing::internal::GetCapturedStderr();
     return status;
   }
@@ -26,21 +26,40 @@ class RunCallTest : public ::testing::Test {
   Logger logger_{LogFormat::kText};
   std::atomic<bool> stopping_ = false;
   CallLimit calls_{2, "calls"};
+  CallerLimits callers_{{}};
   StreamReads reads_;
-  const CallEnvironment environment_{*metrics_, logger_, stopping_, calls_, reads_};
+  const Access access_{nullptr};
+  grpc::ServerContext context_;
+  std::string method_ = "fintag.v1.TaggingService/Tag";
+  const CallEnvironment environment_{*metrics_, logger_, stopping_, access_, calls_, callers_, reads_};
   std::string log_;
 };
 
 TEST_F(RunCallTest, CountsAndLogsOneLine) {
   EXPECT_TRUE(Run([] { return absl::OkStatus(); }).ok());
-  EXPECT_THAT(log_, HasSubstr("info call method=s/Method code=OK seconds="));
-  EXPECT_THAT(metrics_->Text(), HasSubstr("fintag_requests_total{code=\"OK\",method=\"s/Method\"} 1\n"));
-  EXPECT_THAT(metrics_->Text(), HasSubstr("fintag_request_duration_seconds_count{method=\"s/Method\"} 1\n"));
+  EXPECT_THAT(log_, HasSubstr("info call method=fintag.v1.TaggingService/Tag code=OK seconds="));
+  EXPECT_THAT(log_, HasSubstr(" caller=anyone\n"));
+  EXPECT_THAT(metrics_->Text(),
+              HasSubstr("fintag_requests_total{code=\"OK\",method=\"fintag.v1.TaggingService/Tag\"} 1\n"));
+  EXPECT_THAT(metrics_->Text(),
+              HasSubstr("fintag_request_duration_seconds_count{method=\"fintag.v1.TaggingService/Tag\"} 1\n"));
+}
+
+TEST_F(RunCallTest, AMethodWithoutARoleIsRefused) {
+  method_ = "fintag.v1.TaggingService/Untag";
+  bool run = false;
+  const grpc::Status refused = Run([&] {
+    run = true;
+    return absl::OkStatus();
+  });
+  EXPECT_FALSE(run);
+  EXPECT_EQ(refused.error_code(), grpc::PERMISSION_DENIED);
+  EXPECT_THAT(refused.error_message(), HasSubstr("Untag is open to no role"));
 }
 
 TEST_F(RunCallTest, MessagesStayOutOfTheLog) {
   EXPECT_EQ(Run([] { return absl::InvalidArgumentError("Zarathustra"); }).error_message(), "Zarathustra");
-  EXPECT_THAT(log_, HasSubstr("info call method=s/Method code=INVALID_ARGUMENT"));
+  EXPECT_THAT(log_, HasSubstr("info call method=fintag.v1.TaggingService/Tag code=INVALID_ARGUMENT"));
   EXPECT_THAT(log_, Not(HasSubstr("Zarathustra")));
   Run([] { return absl::InternalError("Zarathustra"); });
   EXPECT_THAT(log_, HasSubstr("error call"));
@@ -49,7 +68,8 @@ TEST_F(RunCallTest, MessagesStayOutOfTheLog) {
 TEST_F(RunCallTest, ExceptionsAreTheCallsErrors) {
   EXPECT_EQ(Run([]() -> absl::Status { throw std::runtime_error("broken"); }).error_code(), grpc::INTERNAL);
   EXPECT_EQ(Run([]() -> absl::Status { throw std::bad_alloc(); }).error_code(), grpc::RESOURCE_EXHAUSTED);
-  EXPECT_THAT(metrics_->Text(), HasSubstr("fintag_requests_total{code=\"INTERNAL\",method=\"s/Method\"} 1\n"));
+  EXPECT_THAT(metrics_->Text(),
+              HasSubstr("fintag_requests_total{code=\"INTERNAL\",method=\"fintag.v1.TaggingService/Tag\"} 1\n"));
 }
 
 TEST_F(RunCallTest, CallsBeyondTheLimitAreRefusedCountedAndLogged) {
@@ -63,9 +83,10 @@ TEST_F(RunCallTest, CallsBeyondTheLimitAreRefusedCountedAndLogged) {
   EXPECT_EQ(refused.error_code(), grpc::RESOURCE_EXHAUSTED);
   EXPECT_EQ(refused.error_message(), "the server has its 2 calls already");
   EXPECT_THAT(refused.error_details(), HasSubstr("google.rpc.RetryInfo"));
-  EXPECT_THAT(log_, HasSubstr("info call method=s/Method code=RESOURCE_EXHAUSTED"));
-  EXPECT_THAT(metrics_->Text(),
-              HasSubstr("fintag_requests_total{code=\"RESOURCE_EXHAUSTED\",method=\"s/Method\"} 1\n"));
+  EXPECT_THAT(log_, HasSubstr("info call method=fintag.v1.TaggingService/Tag code=RESOURCE_EXHAUSTED"));
+  EXPECT_THAT(
+      metrics_->Text(),
+      HasSubstr("fintag_requests_total{code=\"RESOURCE_EXHAUSTED\",method=\"fintag.v1.TaggingService/Tag\"} 1\n"));
   second.reset();
   EXPECT_TRUE(Run([] { return absl::OkStatus(); }).ok());
   EXPECT_TRUE(Run([] { return absl::OkStatus(); }).ok());

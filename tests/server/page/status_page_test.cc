@@ -18,6 +18,7 @@ namespace {
 using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::Pair;
@@ -27,9 +28,12 @@ using ::testing::StartsWith;
 // An API whose answers a test decides, and which remembers what it was asked.
 class FakeTraining final : public fintag::v1::TrainingService::Service {
  public:
-  grpc::Status ListJobs(grpc::ServerContext*, const fintag::v1::ListJobsRequest* request,
+  grpc::Status ListJobs(grpc::ServerContext* context, const fintag::v1::ListJobsRequest* request,
                         fintag::v1::ListJobsResponse* response) override {
     token = request->page_token();
+    const auto [begin, end] = context->client_metadata().equal_range("authorization");
+    authorization.clear();
+    for (auto i = begin; i != end; ++i) authorization.emplace_back(i->second.data(), i->second.size());
     fintag::v1::Job& job = *response->add_jobs();
     job.set_name("jobs/a");
     for (int epoch = 1; epoch <= 5; ++epoch) {
@@ -55,6 +59,7 @@ class FakeTraining final : public fintag::v1::TrainingService::Service {
     return grpc::Status::OK;
   }
   std::string token;
+  std::vector<std::string> authorization;
   std::string progress_of;
   int64_t after = -1;
   double time_left = 0;
@@ -287,6 +292,20 @@ TEST(IsLoopbackHost, KnowsLoopbacksNames) {
   for (const char* host :
        {"", "localhost.example", "127.0.0.1.example", "128.0.0.1", "[::2]", "[::1]x", "0.0.0.0", "example:127"}) {
     EXPECT_FALSE(IsLoopbackHost(host)) << host;
+  }
+}
+
+TEST_F(StatusPageTest, ATokenGoesAlongToTheApi) {
+  const auto get = [&](const std::string& authorization) {
+    return page_->Answer({"GET", "/api/jobs", {}, {{"host", "localhost"}, {"authorization", authorization}}, ""});
+  };
+  EXPECT_EQ(get("Bearer abc").status, 200);
+  EXPECT_THAT(training_.authorization, ElementsAre("Bearer abc"));
+  EXPECT_EQ(Get("/api/jobs").status, 200);
+  EXPECT_THAT(training_.authorization, SizeIs(0));
+  // gRPC ends a process that hands it these.
+  for (const std::string& wrong : {std::string("Bearer \x01"), std::string("Bearer \xff"), std::string(2000, 'x')}) {
+    EXPECT_EQ(get(wrong).status, 401);
   }
 }
 

@@ -5,8 +5,11 @@
 #include <httplib.h>
 
 #include <chrono>
+#include <fstream>
 #include <thread>
 #include <vector>
+
+#include "tests/server/security/certificates.h"
 
 namespace fintag::server {
 namespace {
@@ -139,6 +142,83 @@ TEST_F(HttpEndpointTest, PagesNeverTakeEveryThread) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
   let_go = true;
   for (std::thread& browser : browsers) browser.join();
+}
+
+class SecureHttpEndpointTest : public HttpEndpointTest {
+ protected:
+  void Start(const TlsFiles& files, const Access* access = nullptr) {
+    auto tls = Reloaded<ServerTls>::Load(
+        files.All(), [files](const FileContents& contents) { return MakeServerTls(files, contents); },
+        [this](const absl::Status& status, const ServerTls&) { reloaded_ += status.ok(); }, absl::Milliseconds(20));
+    ASSERT_TRUE(tls.ok()) << tls.status();
+    endpoint_.reset();
+    tls_ = *std::move(tls);
+    ready_ = true;
+    auto endpoint = HttpEndpoint::Start("localhost", 0, *metrics_, ready_, {}, {tls_.get(), access});
+    ASSERT_TRUE(endpoint.ok()) << endpoint.status();
+    endpoint_ = *std::move(endpoint);
+  }
+  void TearDown() override { endpoint_.reset(); }
+
+  // 0: no connection was made.
+  int Ask(const std::string& path, const TlsFiles& own = {}) {
+    httplib::SSLClient client("localhost", endpoint_->port(), own.certificate.string(), own.key.string());
+    client.set_ca_cert_path(certificates_.ca().c_str());
+    const auto answer = client.Get(path);
+    return answer ? answer->status : 0;
+  }
+
+  const Certificates certificates_;
+  std::unique_ptr<Reloaded<ServerTls>> tls_;
+  std::atomic<int> reloaded_ = 0;
+};
+
+TEST_F(SecureHttpEndpointTest, SpeaksTlsAlone) {
+  Start(certificates_.Sign("server"));
+  EXPECT_EQ(Ask("/metrics"), 200);
+  EXPECT_FALSE(Client().Get("/metrics"));
+  EXPECT_EQ(Ask("/metrics"), 200);
+}
+
+TEST_F(SecureHttpEndpointTest, ACertificateIsAskedForByAllButTheHealthChecks) {
+  TlsFiles files = certificates_.Sign("server");
+  files.client_ca = certificates_.ca();
+  Start(files);
+  const TlsFiles client = certificates_.Sign("client");
+  EXPECT_EQ(Ask("/healthz"), 200);
+  EXPECT_EQ(Ask("/readyz"), 200);
+  EXPECT_EQ(Ask("/metrics"), 403);
+  EXPECT_EQ(Ask("/metrics", client), 200);
+  EXPECT_EQ(Ask("/healthz", Certificates().Sign("stranger")), 0);
+  EXPECT_EQ(Ask("/healthz", certificates_.Sign("expired", -1)), 0);
+}
+
+TEST_F(SecureHttpEndpointTest, NewConnectionsGetNewFiles) {
+  const TlsFiles files = certificates_.Sign("server");
+  Start(files);
+  // Of an authority that the client does not know: that it is shown is that it is in use.
+  const Certificates others;
+  const TlsFiles second = others.Sign("second");
+  for (const auto& [from, to] : {std::pair(second.certificate, files.certificate), std::pair(second.key, files.key)}) {
+    std::filesystem::copy_file(from, to, std::filesystem::copy_options::overwrite_existing);
+  }
+  for (int i = 0; i < 1000 && reloaded_ == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_EQ(Ask("/healthz"), 0);
+}
+
+TEST_F(HttpEndpointTest, MetricsAskForATokenWhereTheApiDoes) {
+  const std::filesystem::path file = testing::TempDir() + "/http_endpoint_tokens";
+  // The SHA-256 of "first".
+  std::ofstream(file) << "a viewer sha256:a7937b64b8caa58f03721bb6bacf5c78cb235febe0e70b1b84cd99541461a08e\n";
+  const auto tokens = *Reloaded<Tokens>::Load(
+      {file}, [](const FileContents& contents) { return Tokens::Parse("tokens", contents[0]); },
+      [](const absl::Status&, const Tokens&) {});
+  const Access access(tokens.get());
+  endpoint_ = *HttpEndpoint::Start("localhost", 0, *metrics_, ready_, {}, {nullptr, &access});
+  EXPECT_EQ(Client().Get("/healthz")->status, 200);
+  EXPECT_EQ(Client().Get("/metrics")->status, 401);
+  EXPECT_EQ(Client().Get("/metrics", {{"Authorization", "Bearer second"}})->status, 401);
+  EXPECT_EQ(Client().Get("/metrics", {{"Authorization", "bearer first"}})->status, 200);
 }
 
 }  // namespace

@@ -50,6 +50,8 @@ class MetricsTest : public ::testing::Test {
     metrics_->OnTagged(kFirst, {2, 60, 3, {{"ORG", 0.99}, {"PER", 0.5}, {"ORG", 0.97}}});
     metrics_->OnJobEvent("j", ProgressEvent(1000));
     metrics_->OnJobEvent("j", EpochEvent());
+    metrics_->OnReload("tokens", true);
+    metrics_->SetCertificateExpiry(1800000000);
     metrics_->SetQueueTokens(kFirst, 42);
     metrics_->SetModelVersion(kFirst, 0.875, 1700000000);
     metrics_->SetJobs("RUNNING", 1);

@@ -1,0 +1,56 @@
+// What one caller may have of the server, so that none takes it from the others: requests a second, and calls at once.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+
+namespace fintag::server {
+
+struct CallerLimitOptions {
+  double requests_per_second = 0;  // 0: as many as one likes; a second's worth may come at once
+  int32_t calls = 0;               // under way at once, streams and watches included; 0: as many as one likes
+};
+
+// A caller is a name of the tokens or of a certificate; where callers have none, all of them are one.
+class CallerLimits {
+ public:
+  explicit CallerLimits(const CallerLimitOptions& options) : options_(options) {}
+
+  // One call, counted for as long as it lives. `now` is for tests.
+  class Place {
+   public:
+    Place(CallerLimits& limits, const std::string& caller, absl::Time now = absl::Now());
+    ~Place();
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+
+    // RESOURCE_EXHAUSTED where the caller had none left: which limit that is (ErrorInfo's metadata "limit"), and when
+    // to try again (RetryInfo).
+    const absl::Status& status() const { return status_; }
+
+   private:
+    CallerLimits& limits_;
+    const std::string caller_;
+    absl::Status status_;
+  };
+
+ private:
+  struct Use {
+    int32_t calls = 0;
+    double requests = 0;  // that may come at `at`
+    absl::Time at = absl::InfinitePast();
+  };
+  absl::Status Take(const std::string& caller, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const CallerLimitOptions options_;
+  absl::Mutex mutex_;
+  std::map<std::string, Use> uses_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace fintag::server

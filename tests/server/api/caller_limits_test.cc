@@ -1,0 +1,84 @@
+#include "server/api/caller_limits.h"
+
+#include <gmock/gmock.h>
+#include <google/rpc/error_details.pb.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "server/api/status_conversion.h"
+
+namespace fintag::server {
+namespace {
+
+using ::testing::HasSubstr;
+
+const absl::Time kStart = absl::FromUnixSeconds(1'800'000'000);
+
+// The seconds of RetryInfo, and ErrorInfo's "limit".
+std::pair<double, std::string> Details(const absl::Status& status) {
+  google::rpc::RetryInfo retry;
+  google::rpc::ErrorInfo info;
+  const google::rpc::Status rpc_status = ToRpcStatus(status, "m");
+  for (const auto& detail : rpc_status.details()) {
+    detail.UnpackTo(&retry);
+    detail.UnpackTo(&info);
+  }
+  return {static_cast<double>(retry.retry_delay().seconds()) + retry.retry_delay().nanos() / 1e9,
+          info.metadata().at("limit")};
+}
+
+TEST(CallerLimits, ARateIsOfEachCaller) {
+  CallerLimits limits({.requests_per_second = 4, .calls = 0});
+  const auto ask = [&](const char* caller, absl::Duration after) {
+    return CallerLimits::Place(limits, caller, kStart + after).status();
+  };
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(ask("ann", absl::ZeroDuration()).ok()) << i;
+  const absl::Status refused = ask("ann", absl::Milliseconds(50));
+  EXPECT_TRUE(absl::IsResourceExhausted(refused));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("ann has made 4 requests a second"));
+  const auto [seconds, limit] = Details(refused);
+  EXPECT_NEAR(seconds, 0.2, 1e-6);
+  EXPECT_EQ(limit, "max-caller-rate");
+  EXPECT_TRUE(ask("bob", absl::Milliseconds(50)).ok());
+  // As it was told.
+  EXPECT_TRUE(ask("ann", absl::Milliseconds(251)).ok());
+  EXPECT_FALSE(ask("ann", absl::Milliseconds(252)).ok());
+  // What was not used is not saved up beyond a second's worth; a clock that is set back gives nothing.
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(ask("ann", absl::Hours(1)).ok()) << i;
+  EXPECT_FALSE(ask("ann", absl::Hours(1)).ok());
+  EXPECT_FALSE(ask("ann", absl::ZeroDuration()).ok());
+}
+
+TEST(CallerLimits, LessThanOneASecondIsARateToo) {
+  CallerLimits limits({.requests_per_second = 0.5, .calls = 0});
+  EXPECT_TRUE(CallerLimits::Place(limits, "ann", kStart).status().ok());
+  EXPECT_NEAR(Details(CallerLimits::Place(limits, "ann", kStart).status()).first, 2, 1e-6);
+  EXPECT_TRUE(CallerLimits::Place(limits, "ann", kStart + absl::Seconds(2)).status().ok());
+}
+
+TEST(CallerLimits, CallsAtOnceAreOfEachCaller) {
+  CallerLimits limits({.requests_per_second = 0, .calls = 2});
+  std::optional<CallerLimits::Place> first, second;
+  first.emplace(limits, "ann");
+  second.emplace(limits, "ann");
+  {
+    const CallerLimits::Place third(limits, "ann");
+    EXPECT_TRUE(absl::IsResourceExhausted(third.status()));
+    EXPECT_THAT(std::string(third.status().message()), HasSubstr("ann has 2 calls under way"));
+    EXPECT_EQ(Details(third.status()).second, "max-caller-calls");
+    EXPECT_GT(Details(third.status()).first, 0);
+    EXPECT_TRUE(CallerLimits::Place(limits, "bob").status().ok());
+  }
+  EXPECT_FALSE(CallerLimits::Place(limits, "ann").status().ok());  // the refused one gave no place back
+  second.reset();
+  EXPECT_TRUE(CallerLimits::Place(limits, "ann").status().ok());
+}
+
+TEST(CallerLimits, NoneIsTheDefault) {
+  CallerLimits limits({});
+  for (int i = 0; i < 10'000; ++i) ASSERT_TRUE(CallerLimits::Place(limits, "ann", kStart).status().ok());
+}
+
+}  // namespace
+}  // namespace fintag::server
