@@ -5,7 +5,7 @@
 #     --seconds N   for each parser (60)
 #     --jobs N      parsers at once (2)
 #     --keep        adds the inputs that reach new code to tests/fuzz/corpus, as few as do
-#   PARSER is the name of a file here, such as conll; without one all are run
+#   PARSER is the name of a file here, such as wordpiece; without one all are run
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
