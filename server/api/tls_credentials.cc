@@ -13,8 +13,8 @@ namespace fintag::server {
 namespace {
 
 // gRPC's C++ credentials that reload are those of FileWatcherCertificateProvider, which reads the files itself, so that
-// nothing can be checked first. Its C credentials ask for a pair at every handshake instead, and keep theirs where there
-// is no new one.
+// nothing can be checked first. Its C credentials ask for a pair at every handshake instead, and keep theirs where
+// there is no new one.
 class ReloadedCredentials final : public grpc::ServerCredentials {
  public:
   explicit ReloadedCredentials(const Reloaded<ServerTls>& tls) : tls_(tls), mutual_(!tls.Get()->client_ca.empty()) {}
