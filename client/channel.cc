@@ -38,7 +38,7 @@ class TokenSender final : public grpc::experimental::Interceptor {
   }
 
  private:
-  const std::string& token_;  // the factory's, which the channel outlives no call without
+  const std::string& token_;  // the factory's, which lives as long as the channel
 };
 
 class TokenSenderFactory final : public grpc::experimental::ClientInterceptorFactoryInterface {
@@ -57,7 +57,7 @@ absl::StatusOr<std::string> ReadPem(const std::string& path, const char* what) {
   std::ifstream file(path, std::ios::binary);
   std::string content{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   if (!file) return absl::ErrnoToStatus(errno == 0 ? EIO : errno, absl::StrCat("cannot read ", path));
-  if (content.find(absl::StrCat("-----BEGIN ")) == std::string::npos) {
+  if (content.find("-----BEGIN ") == std::string::npos) {
     return absl::InvalidArgumentError(absl::StrCat(path, " is no PEM file of ", what));
   }
   return content;

@@ -122,7 +122,7 @@ at::Tensor Multiply(const Factor& rows, const Factor& panels, const at::Tensor& 
                               .columns = panels.count,
                               .gelu = false};
   ProductParts(Kernels(), rows.count, panels.count).Run([&](const ProductPart& part) {
-    fintag::Multiply(Kernels(), product, part);
+    MultiplyPart(Kernels(), product, part);
   });
   return y;
 }

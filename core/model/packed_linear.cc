@@ -74,7 +74,7 @@ at::Tensor Product(const at::Tensor& x, const PackedWeight& weight, bool gelu) {
   if (!parts.whole_rows()) convert(0, rows);
   parts.Run([&](const ProductPart& part) {
     if (parts.whole_rows()) convert(part.row, part.row_end);
-    Multiply(kernels, product, part);
+    MultiplyPart(kernels, product, part);
   });
   return y;
 }

@@ -8,7 +8,7 @@
 
 namespace fintag {
 
-void Multiply(const ProductKernels& kernels, const PackedProduct& product, const ProductPart& part) {
+void MultiplyPart(const ProductKernels& kernels, const PackedProduct& product, const ProductPart& part) {
   PackedProduct own = product;
   at::Tensor scratch;
   if (kernels.scratch_bytes > 0) {

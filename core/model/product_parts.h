@@ -23,7 +23,7 @@ struct ProductPart {
 };
 
 // Computes one part, with scratch memory of this thread.
-void Multiply(const ProductKernels& kernels, const PackedProduct& product, const ProductPart& part);
+void MultiplyPart(const ProductKernels& kernels, const PackedProduct& product, const ProductPart& part);
 
 // Parts that cover the result, [rows, columns]: many rows are cut into equal parts, so that each thread reads the
 // weights once; a few rows by columns.

@@ -16,6 +16,7 @@ struct FloatTileScratch {
   alignas(64) uint8_t rows[kMostRows * kMostInputs * kSlices * 2];      // tiles: [rows / 16][steps][slices]
   alignas(64) uint8_t part[kPartInputs * kPanelColumns * kSlices * 2];  // tiles: [steps][slices][2]
   alignas(64) float sums[kMostRows][kPanelColumns];
+  alignas(64) float kept[kMostRows][kPanelColumns];  // from one range of inputs to the next, where y has no room
 };
 
 // The upper halves of even's and odd's elements, side by side.
@@ -178,7 +179,6 @@ FINTAG_INLINE void FinishPanel(const PackedProduct& product, const FloatTileScra
   }
 }
 
-// Sums of a whole panel, kept in y from one range of inputs to the next.
 FINTAG_INLINE void CopySums(const float* from, int64_t from_stride, int64_t rows, float* to, int64_t to_stride) {
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t v = 0; v < kPanelVectors; ++v) {
@@ -191,31 +191,24 @@ void FloatTileProduct(const PackedProduct& product, int64_t begin, int64_t end, 
   auto& scratch = *static_cast<FloatTileScratch*>(product.scratch);
   const auto* x = reinterpret_cast<const float*>(product.x);
   const int64_t inputs = product.groups;
-  const int64_t whole = last * kPanelColumns <= product.columns ? last : last - 1;
   const TileScope tiles;
   for (int64_t row = begin; row < end; row += kMostRows) {
     const int64_t rows = end - row < kMostRows ? end - row : kMostRows;
     for (int64_t from = 0; from < inputs; from += kMostInputs) {
       const int64_t to = inputs - from < kMostInputs ? inputs : from + kMostInputs;
       SliceRows(x + row * inputs + from, inputs, rows, to - from, scratch.rows);
-      for (int64_t panel = first; panel < whole; ++panel) {
-        float* y = product.y + row * product.columns + panel * kPanelColumns;
-        if (from > 0) CopySums(y, product.columns, rows, scratch.sums[0], kPanelColumns);
+      for (int64_t panel = first; panel < last; ++panel) {
+        const bool whole = (panel + 1) * kPanelColumns <= product.columns;
+        float* kept = whole ? product.y + row * product.columns + panel * kPanelColumns : scratch.kept[0];
+        const int64_t stride = whole ? product.columns : kPanelColumns;
+        if (from > 0) CopySums(kept, stride, rows, scratch.sums[0], kPanelColumns);
         AddInputs(product, scratch, rows, panel, from, to);
         if (to < inputs) {
-          CopySums(scratch.sums[0], kPanelColumns, rows, y, product.columns);
+          CopySums(scratch.sums[0], kPanelColumns, rows, kept, stride);
         } else {
           FinishPanel(product, scratch, row, rows, panel);
         }
       }
     }
-    if (whole == last) continue;
-    // A panel wider than what is left of y.
-    for (int64_t from = 0; from < inputs; from += kMostInputs) {
-      const int64_t to = inputs - from < kMostInputs ? inputs : from + kMostInputs;
-      SliceRows(x + row * inputs + from, inputs, rows, to - from, scratch.rows);
-      AddInputs(product, scratch, rows, whole, from, to);
-    }
-    FinishPanel(product, scratch, row, rows, whole);
   }
 }

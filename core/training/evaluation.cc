@@ -17,16 +17,18 @@ struct WindowOfSentence {
   int32_t sentence;
   int32_t window;
   int32_t tokens;
+  int64_t first_word;  // of the sentence, among those of all
 };
 
-// Longest first, so that what runs together is alike.
-std::vector<WindowOfSentence> WindowsByLength(const TokenCache& cache) {
+// Longest first, so that what runs together is alike. Adds up the words of all sentences.
+std::vector<WindowOfSentence> WindowsByLength(const TokenCache& cache, int64_t& words) {
   std::vector<WindowOfSentence> windows;
   for (int64_t i = 0; i < cache.size(); ++i) {
     const CachedSentence sentence = cache[i];
     for (int32_t w = 0; w < sentence.windows(); ++w) {
-      windows.push_back({static_cast<int32_t>(i), w, static_cast<int32_t>(sentence.window(w).token_ids.size())});
+      windows.push_back({static_cast<int32_t>(i), w, static_cast<int32_t>(sentence.window(w).token_ids.size()), words});
     }
+    words += sentence.words();
   }
   std::stable_sort(windows.begin(), windows.end(), [](const auto& a, const auto& b) { return a.tokens > b.tokens; });
   return windows;
@@ -45,16 +47,11 @@ absl::StatusOr<Evaluation> Evaluate(const TokenClassifier& model, const TokenCac
                                     const std::atomic<bool>& stop) {
   const size_t tags = model.config().tags.size();
   Evaluation evaluation;
-  std::vector<int64_t> first_words;  // of each sentence, in `predicted`
   int64_t all_words = 0;
-  for (int64_t i = 0; i < cache.size(); ++i) {
-    first_words.push_back(all_words);
-    all_words += cache[i].words();
-  }
+  const std::vector<WindowOfSentence> windows = WindowsByLength(cache, all_words);
   evaluation.predicted.resize(static_cast<size_t>(all_words));
   double loss = 0;
   int64_t words = 0;
-  const std::vector<WindowOfSentence> windows = WindowsByLength(cache);
   for (size_t begin = 0; begin < windows.size();) {
     if (stop) return absl::CancelledError("stopped during the evaluation");
     PackedBatch batch;
@@ -75,7 +72,7 @@ absl::StatusOr<Evaluation> Evaluate(const TokenClassifier& model, const TokenCac
         const int64_t row = batch.offsets[i - begin] + sentence.rows()[word];
         const std::span<const float> scores(rows + row * static_cast<int64_t>(tags), tags);
         const auto best = std::max_element(scores.begin(), scores.end()) - scores.begin();
-        evaluation.predicted[first_words[windows[i].sentence] + word] = static_cast<int32_t>(best);
+        evaluation.predicted[windows[i].first_word + word] = static_cast<int32_t>(best);
         const int32_t gold = sentence.tags()[word];
         if (gold >= cache.model_tags()) continue;
         loss += CrossEntropy(scores, gold);
