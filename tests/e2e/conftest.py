@@ -238,3 +238,22 @@ def trained(tmp_path_factory):
         return checkpoint
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    from certificates import Authority
+    return Authority(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def start_tls(tmp_path, authority):
+    from tls_server import TlsServer
+    servers = []
+
+    def start(*options):
+        servers.append(TlsServer(tmp_path, authority, *options))
+        return servers[-1]
+    yield start
+    for server in servers:
+        server.stop()

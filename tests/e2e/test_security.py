@@ -1,10 +1,8 @@
-"""TLS, mutual TLS, tokens and roles of the real server: who gets in, who doesn't, and what changes without a restart."""
+"""Tokens and roles of the real server: who gets in, who doesn't, and what changes without a restart. TLS: test_tls.py."""
 import concurrent.futures
 import hashlib
 import json
-import os
 import re
-import ssl
 import subprocess
 import urllib.error
 import urllib.request
@@ -13,11 +11,10 @@ import google.rpc.error_details_pb2 as details_pb2
 import google.rpc.status_pb2 as status_pb2
 import grpc
 import pytest
-from certificates import Authority, install
 from conftest import BASE, BIN, CORPUS, PATIENCE, ROOT, Server, sentences, wait_for
 from fintag.v1 import tagging_pb2, training_pb2
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from tls_server import fintag, fintagd
 
 ROLES = ["viewer", "tagger", "trainer", "admin"]
 TOKENS = {role: f"fintag_{role * 8}" for role in ROLES}
@@ -36,11 +33,6 @@ def bearer(token):
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("certificates"))
-
-
-@pytest.fixture(scope="module")
 def tokens_file(tmp_path_factory):
     file = tmp_path_factory.mktemp("tokens") / "tokens"
     file.write_text("# one a role\n" + "".join(line_of(f"{role}-1", role, TOKENS[role]) for role in ROLES))
@@ -53,190 +45,6 @@ def guarded(tmp_path_factory, tokens_file):
     server = Server(tmp_path_factory.mktemp("guarded") / "data", "--tokens", tokens_file)
     yield server
     server.stop()
-
-
-class TlsServer(Server):
-    """Its certificate and key lie in files of their own, to be changed."""
-
-    def __init__(self, folder, authority, *options):
-        self.authority = authority
-        self.certificate, self.key = folder / "server.pem", folder / "server.key"
-        install(authority.sign("server"), self.certificate, self.key)
-        super().__init__(folder / "data", "--tls-cert", self.certificate, "--tls-key", self.key, *options)
-        self.http = self.http.replace("http://", "https://")
-
-    def connect(self, credentials=None):
-        return super().connect(credentials or self.credentials())
-
-    def credentials(self, pair=None, authority=None):
-        pair = [file.read_bytes() for file in pair] if pair else (None, None)
-        return grpc.ssl_channel_credentials((authority or self.authority).certificate.read_bytes(), pair[1], pair[0])
-
-    def get(self, path, pair=None, headers=None):
-        """(status, body) over HTTPS."""
-        context = ssl.create_default_context(cafile=self.authority.certificate)
-        if pair:
-            context.load_cert_chain(*pair)
-        request = urllib.request.Request(f"{self.http}/{path}", headers=headers or {})
-        try:
-            with urllib.request.urlopen(request, timeout=10, context=context) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-
-
-@pytest.fixture
-def start_tls(tmp_path, authority):
-    servers = []
-
-    def start(*options):
-        servers.append(TlsServer(tmp_path, authority, *options))
-        return servers[-1]
-    yield start
-    for server in servers:
-        server.stop()
-
-
-def serves(channel):
-    return health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5 * PATIENCE).status == 1
-
-
-def fintag(server, *arguments, timeout=2, **environment):
-    known = {name: value for name, value in os.environ.items() if not name.startswith("FINTAG_")}
-    return subprocess.run([BIN / "fintag", "--server", server.address, "--timeout", str(timeout * PATIENCE), *arguments],
-                          capture_output=True, text=True, check=False, timeout=60, env=known | environment)
-
-
-def fintagd(*options, seconds=20):
-    """Of a server that is not to start: (exit status, what it said)."""
-    ended = subprocess.run([BIN / "fintagd", *map(str, options)], capture_output=True, text=True, check=False,
-                           timeout=seconds * PATIENCE)
-    return ended.returncode, ended.stderr
-
-
-def served_certificates(server):
-    """What the gRPC and the HTTP port show to a new connection."""
-    ports = server.address.rsplit(":", 1)[1], server.http.rsplit(":", 1)[1]
-    return {ssl.get_server_certificate(("localhost", int(port))) for port in ports}
-
-
-def test_tls(start_tls, authority, tmp_path):
-    server = start_tls()
-    assert serves(server.channel)
-    assert server.get("healthz") == (200, "ok\n") and "fintag_build_info" in server.get("metrics")[1]
-    assert fintag(server, "--tls-ca", authority.certificate, "jobs", "list").returncode == 0
-    assert fintag(server, "jobs", "list", FINTAG_CA=str(authority.certificate)).returncode == 0
-    # Each failure in one line that says what to check.
-    for arguments, said in (((), "may want TLS (--tls, --tls-ca FILE)"),
-                            (("--tls",), "of no authority that is trusted here: --tls-ca FILE"),
-                            (("--tls-ca", Authority(tmp_path, "other").certificate), "of no authority")):
-        failed = fintag(server, *arguments, "jobs", "list")
-        assert failed.returncode == 1 and said in failed.stderr and failed.stderr.count("\n") <= 2, failed.stderr
-
-
-def test_tls_to_a_server_without(start_server, authority):
-    server = start_server()
-    failed = fintag(server, "--tls-ca", authority.certificate, "jobs", "list")
-    assert failed.returncode == 1 and "it does not speak TLS" in failed.stderr, failed.stderr
-    missing = fintag(server, "--tls-ca", "/nowhere/ca.pem", "jobs", "list")
-    assert missing.returncode == 2 and "/nowhere/ca.pem" in missing.stderr
-
-
-def test_mutual_tls(start_tls, authority, tmp_path):
-    server = start_tls("--tls-client-ca", authority.certificate)
-    client, stranger = authority.sign("reports"), Authority(tmp_path, "strangers").sign("reports")
-    assert serves(server.connect(server.credentials(client)))
-    for pair in (None, stranger):
-        with pytest.raises(grpc.RpcError) as refused:
-            serves(server.connect(server.credentials(pair)))
-        assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
-    ours = ("--tls-ca", authority.certificate)
-    assert fintag(server, *ours, "--tls-cert", client[0], "--tls-key", client[1], "jobs", "list").returncode == 0
-    wait_for(lambda: re.search(r"ListJobs code=OK .*caller=reports", server.text()), 5, "the caller's name in the log")
-    failed = fintag(server, *ours, "jobs", "list")
-    assert failed.returncode == 1 and "client certificate (--tls-cert, --tls-key)" in failed.stderr, failed.stderr
-    assert re.search(r"warning gRPC text=.*did not return a certificate", server.text())
-    # HTTP: the health checks are for those who have none.
-    assert server.get("healthz")[0] == server.get("readyz")[0] == 200
-    for path in ("metrics", "", "api/jobs", "app.js"):
-        assert server.get(path)[0] == 403 and server.get(path, client)[0] == 200, path
-    with pytest.raises((ssl.SSLError, urllib.error.URLError, ConnectionError)):
-        server.get("healthz", stranger)
-
-
-def expiry_of(server):
-    found = re.search(r"^fintag_certificate_expiry_timestamp_seconds (\S+)$", server.get("metrics")[1], re.M)
-    return float(found[1])
-
-
-def test_certificates_change_under_open_streams(start_tls, authority):
-    server = start_tls()
-    requests = concurrent.futures.Future()
-    empty = tagging_pb2.TagStreamRequest(model="models/none")
-
-    def sent():
-        yield empty
-        requests.result(60 * PATIENCE)
-        yield empty
-    stream = server.tagging.TagStream(sent())
-    assert next(stream).error.code
-    before = served_certificates(server)
-    assert before == {server.certificate.read_text()}
-    expiry = expiry_of(server)
-
-    install(authority.sign("second", days=3), server.certificate, server.key)
-    wait_for(lambda: "changed files are in use what=certificates" in server.text(), 10, "the reload")
-    assert served_certificates(server) == {server.certificate.read_text()} != before
-    assert serves(server.connect())
-    now = server.get("metrics")[1]
-    assert 'fintag_reloads_total{result="taken",what="certificates"} 1' in now
-    assert expiry_of(server) > expiry + 3600
-
-    good = server.certificate.read_text()
-    server.certificate.write_text("-----BEGIN CERTIFICATE-----\nnothing\n")
-    wait_for(lambda: "changed files are not taken" in server.text(), 10, "the refusal")
-    install(authority.sign("expired", days=-1), server.certificate, server.key)
-    wait_for(lambda: "expired at" in server.text(), 10, "the second refusal")
-    assert f"{server.certificate} has a certificate that expired" in server.text()
-    assert served_certificates(server) == {good}
-    assert 'fintag_reloads_total{result="refused",what="certificates"} 2' in server.get("metrics")[1]
-
-    requests.set_result(None)
-    assert len(list(stream)) == 1  # the connection of the first certificate
-
-
-def test_a_clients_authority_changes_too(start_tls, authority, tmp_path):
-    ca = tmp_path / "clients.pem"
-    second = Authority(tmp_path, "second")
-    ca.write_bytes(authority.certificate.read_bytes())
-    server = start_tls("--tls-client-ca", ca)
-    first_client, second_client = authority.sign("one"), second.sign("two")
-    assert serves(server.connect(server.credentials(first_client)))
-    ca.write_bytes(second.certificate.read_bytes())
-    wait_for(lambda: "changed files are in use" in server.text(), 10, "the reload")
-    assert serves(server.connect(server.credentials(second_client)))
-    assert server.get("metrics", second_client)[0] == 200
-    with pytest.raises(grpc.RpcError):
-        serves(server.connect(server.credentials(first_client)))
-
-
-def test_files_that_cannot_be_used_end_the_start(authority, tmp_path):
-    certificate, key = authority.sign("server")
-    other, expired, nothing = authority.sign("other"), authority.sign("expired", days=-1), tmp_path / "nothing"
-    nothing.write_text("nothing\n")
-    where = ("--data-dir", tmp_path / "data", "--listen", "localhost:0", "--metrics-listen", "localhost:0")
-    for options, status, said in (
-            (("--tls-cert", tmp_path / "none.pem", "--tls-key", key), 1, f"cannot read {tmp_path}/none.pem"),
-            (("--tls-cert", nothing, "--tls-key", key), 1, f"{nothing} is no PEM file of certificates"),
-            (("--tls-cert", certificate, "--tls-key", nothing), 1, f"{nothing} is no PEM file of a private key"),
-            (("--tls-cert", certificate, "--tls-key", other[1]), 1, f"{other[1]} is not the key of the certificate"),
-            (("--tls-cert", expired[0], "--tls-key", expired[1]), 1, f"{expired[0]} has a certificate that expired"),
-            (("--tls-cert", certificate, "--tls-key", key, "--tls-client-ca", nothing), 1, "is no PEM file"),
-            (("--tls-cert", certificate), 2, "--tls-cert and --tls-key go together"),
-            (("--tls-client-ca", certificate), 2, "--tls-client-ca needs --tls-cert"),
-            (("--tokens", tmp_path / "none"), 1, f"cannot read {tmp_path}/none"),
-            (("--tokens", nothing), 1, f"{nothing}, line 1: must be NAME ROLE sha256:HEX")):
-        assert (ended := fintagd(*where, *options))[0] == status and said in ended[1], (options, ended)
 
 
 @pytest.mark.parametrize("flag, host", [("--listen", "0.0.0.0"), ("--metrics-listen", "0.0.0.0"), ("--listen", "[::]")])
