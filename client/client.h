@@ -40,6 +40,8 @@ struct Options {
   // "HOST:PORT", "[IPV6]:PORT" or "unix:PATH".
   std::string server = "localhost:50051";
   Security security = {};
+  // Sent with every call: the trace (W3C Trace Context, "00-...") that they belong to. Empty: a new one for each call.
+  std::string traceparent = "";
   // Of one call with one answer, its retries included. DEADLINE_EXCEEDED after that.
   absl::Duration timeout = absl::Seconds(30);
   // Of an upload, an import or an export.
@@ -93,6 +95,9 @@ std::vector<FieldViolation> FieldViolations(const absl::Status& status);
 
 // The server could not be reached, as opposed to answering that it is unavailable.
 bool IsConnectionTrouble(const absl::Status& status);
+
+// The server itself answered with this error, as opposed to this library or what lies between.
+bool IsAnswer(const absl::Status& status);
 
 // What grpc.health.v1 says of a server or one of its services.
 enum class Health { kServing, kNotServing, kUnknown };

@@ -9,6 +9,7 @@
 #include <limits>
 #include <optional>
 
+#include "absl/strings/str_format.h"
 #include "core/text/strings.h"
 #include "server/api/dataset_service.h"
 #include "server/api/inference_service.h"
@@ -131,10 +132,12 @@ class RunningService final : public Service {
                          [this](const std::string& id, const absl::Status& status) { OnJobTrouble(id, status); }});
     if (!queue.ok()) return queue.status();
     queue_ = *std::move(queue);
-    loaded_ =
-        LoadedModels::Create(*models_, options.models, [this](const ModelVersion& version, const BatchReport& report) {
-          metrics_->OnBatch(LabelsOf(version), report.tokens, report.seconds, report.queue_seconds);
-        });
+    loaded_ = LoadedModels::Create(
+        *models_, options.models,
+        {[this](const ModelVersion& version, const BatchReport& report) {
+           metrics_->OnBatch(LabelsOf(version), report.tokens, report.seconds, report.queue_seconds);
+         },
+         [this](const ModelVersion& version, const DroppedRequest& dropped) { OnDrop(version, dropped); }});
     return absl::OkStatus();
   }
 
@@ -197,16 +200,32 @@ class RunningService final : public Service {
     metrics_->OnJobEvent(job.id, event);
     if (const auto* change = std::get_if<StateChanged>(&event.what)) {
       logger_.Write(change->state == "FAILED" ? Severity::kWarning : Severity::kInfo, "job",
-                    {{"job", job.id}, {"state", change->state}, {"model_version", change->model_version}});
+                    {{"job", job.id},
+                     {"state", change->state},
+                     {"model_version", change->model_version},
+                     {"trace_id", job.trace_id}});
     }
+  }
+
+  // As with calls, the message stays out of the log.
+  void OnDrop(const ModelVersion& version, const DroppedRequest& dropped) {
+    logger_.Write(Severity::kWarning, "tag request dropped",
+                  {{"model", version.name()},
+                   {"code", absl::StatusCodeToString(dropped.status.code())},
+                   {"tokens", StrCat(dropped.tokens)},
+                   {"seconds", absl::StrFormat("%.6f", dropped.seconds)},
+                   {"trace_id", dropped.trace_id}});
   }
 
   // These are of files, rows and processes: no user's text is in their messages.
   void OnJobTrouble(const std::string& id, const absl::Status& status) {
+    const absl::StatusOr<Job> job = store_->Get(id);
+    const std::string trace_id = job.ok() ? job->trace_id : "";
     if (status.ok()) {
-      logger_.Write(Severity::kInfo, "the job queue goes on", {{"job", id}});
+      logger_.Write(Severity::kInfo, "the job queue goes on", {{"job", id}, {"trace_id", trace_id}});
     } else {
-      logger_.Write(Severity::kError, "the job queue is held up", {{"job", id}, {"error", status.ToString()}});
+      logger_.Write(Severity::kError, "the job queue is held up",
+                    {{"job", id}, {"error", status.ToString()}, {"trace_id", trace_id}});
     }
   }
 

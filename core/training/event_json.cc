@@ -177,6 +177,7 @@ uint32_t Crc32(std::string_view bytes) {
 
 std::string EncodeEvent(const Event& event) {
   json object = {{"sequence", event.sequence}, {"time", event.unix_milliseconds}};
+  if (!event.trace_id.empty()) object["trace_id"] = event.trace_id;
   WriteIf<StateCodec, StateChanged>(event, object) || WriteIf<StartCodec, TrainingStart>(event, object) ||
       WriteIf<ProgressCodec, TrainingProgress>(event, object) || WriteIf<EpochCodec, EpochResult>(event, object) ||
       WriteIf<FinishedCodec, TrainingFinished>(event, object) || WriteIf<FailedCodec, TrainingFailed>(event, object);
@@ -199,6 +200,7 @@ absl::StatusOr<Event> DecodeEvent(std::string_view line) {
     Event event;
     ReadInteger(object.at("sequence"), event.sequence);
     ReadInteger(object.at("time"), event.unix_milliseconds);
+    if (const auto trace = object.find("trace_id"); trace != object.end()) trace->get_to(event.trace_id);
     const std::string type = object.at("type");
     if (ReadIf<StateCodec>(type, object, event) || ReadIf<StartCodec>(type, object, event) ||
         ReadIf<ProgressCodec>(type, object, event) || ReadIf<EpochCodec>(type, object, event) ||

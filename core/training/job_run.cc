@@ -24,7 +24,8 @@ constexpr std::chrono::milliseconds kProgressInterval(500);
 // Writes what happens into the job's log. A log that cannot be written stops the run.
 class LoggingObserver : public TrainingObserver {
  public:
-  LoggingObserver(EventLogWriter& log, std::atomic<bool>& stop) : log_(log), stop_(stop) {}
+  LoggingObserver(EventLogWriter& log, std::string trace_id, std::atomic<bool>& stop)
+      : log_(log), trace_id_(std::move(trace_id)), stop_(stop) {}
 
   void OnStart(const TrainingStart& start) override { Append(start); }
   void OnStep(const TrainingProgress& progress) override {
@@ -41,11 +42,12 @@ class LoggingObserver : public TrainingObserver {
   template <typename What>
   void Append(const What& what) {
     if (!status_.ok()) return;
-    status_ = log_.Append({.what = what});
+    status_ = log_.Append({.what = what, .trace_id = trace_id_});
     if (!status_.ok()) stop_ = true;
   }
 
   EventLogWriter& log_;
+  const std::string trace_id_;
   std::atomic<bool>& stop_;
   absl::Status status_;
   std::chrono::steady_clock::time_point latest_;
@@ -62,13 +64,12 @@ absl::StatusOr<JobSpec> ReadJobSpec(const std::filesystem::path& folder) {
   return spec;
 }
 
-absl::StatusOr<TrainingFinished> TrainJob(const std::filesystem::path& folder, LoggingObserver& observer,
-                                          const std::atomic<bool>& stop) {
-  const absl::StatusOr<JobSpec> spec = ReadJobSpec(folder);
-  if (!spec.ok()) return spec.status();
-  const absl::StatusOr<TrainingInput> input = ReadTrainingInput(*spec, folder / "checkpoint");
+absl::StatusOr<TrainingFinished> TrainJob(const std::filesystem::path& folder, const JobSpec& spec, EventLogWriter& log,
+                                          std::atomic<bool>& stop) {
+  LoggingObserver observer(log, spec.trace_id, stop);
+  const absl::StatusOr<TrainingInput> input = ReadTrainingInput(spec, folder / "checkpoint");
   if (!input.ok()) return input.status();
-  const absl::StatusOr<TrainingResult> result = Train(*input, spec->options, observer, stop);
+  const absl::StatusOr<TrainingResult> result = Train(*input, spec.options, observer, stop);
   if (!observer.status().ok()) return observer.status();
   if (!result.ok()) return result.status();
   return TrainingFinished{result->best_epoch, result->kept_epoch, result->cancelled};
@@ -138,16 +139,23 @@ absl::Status RunJob(const std::filesystem::path& folder, std::atomic<bool>& stop
   if (!lock.ok()) return lock.status();
   const absl::StatusOr<std::unique_ptr<EventLogWriter>> log = EventLogWriter::Open(folder / "events.log");
   if (!log.ok()) return log.status();
-  LoggingObserver observer(**log, stop);
   absl::StatusOr<TrainingFinished> finished = absl::UnknownError("did not run");
+  std::string trace_id;
   try {
-    finished = TrainJob(folder, observer, stop);
+    const absl::StatusOr<JobSpec> spec = ReadJobSpec(folder);
+    if (spec.ok()) {
+      trace_id = spec->trace_id;
+      finished = TrainJob(folder, *spec, **log, stop);
+    } else {
+      finished = spec.status();
+    }
   } catch (const std::bad_alloc&) {
     finished = absl::ResourceExhaustedError("out of memory");
   }
-  if (finished.ok()) return (*log)->Append({.what = *finished});
+  if (finished.ok()) return (*log)->Append({.what = *finished, .trace_id = trace_id});
   const absl::Status logged = (*log)->Append({.what = TrainingFailed{absl::StatusCodeToString(finished.status().code()),
-                                                                     std::string(finished.status().message())}});
+                                                                     std::string(finished.status().message())},
+                                              .trace_id = trace_id});
   return logged.ok() ? finished.status() : logged;
 }
 

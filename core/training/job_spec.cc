@@ -21,6 +21,7 @@ std::string JobSpecJson(const JobSpec& spec) {
                                  {"validation_name", spec.validation_name},
                                  {"train_sha256", spec.train_sha256},
                                  {"validation_sha256", spec.validation_sha256},
+                                 {"trace_id", spec.trace_id},
                                  {"options", ToJson(spec.options)}};
   return Dump(object, 2) + "\n";
 }
@@ -38,7 +39,8 @@ absl::StatusOr<JobSpec> ParseJobSpec(std::string_view json) {
                                                                     {"train_name", &spec.train_name},
                                                                     {"validation_name", &spec.validation_name},
                                                                     {"train_sha256", &spec.train_sha256},
-                                                                    {"validation_sha256", &spec.validation_sha256}};
+                                                                    {"validation_sha256", &spec.validation_sha256},
+                                                                    {"trace_id", &spec.trace_id}};
   std::set<std::string, std::less<>> known = {"options"};
   for (const auto& [name, text] : fields) {
     known.insert(name);

@@ -20,6 +20,7 @@ struct JobSpec {
   std::string validation_name;
   std::string train_sha256;  // of the file as the user gave it, for the record; empty: that of `train`
   std::string validation_sha256;
+  std::string trace_id;  // of the request that made the job, for its events; empty: not known
   TrainingOptions options;
 };
 

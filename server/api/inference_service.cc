@@ -67,11 +67,12 @@ absl::StatusOr<std::vector<Model>> InferenceService::AllModels() const {
   return all;
 }
 
-absl::Status InferenceService::Infer(grpc::ServerContext& context, const inference::ModelInferRequest& request,
+absl::Status InferenceService::Infer(grpc::ServerContext& context, const Call& call,
+                                     const inference::ModelInferRequest& request,
                                      inference::ModelInferResponse& response) const {
   absl::StatusOr<InferQuestion> question = ReadInferRequest(request, tagging_.limits().max_texts);
   if (!question.ok()) return question.status();
-  TagQuestion asked{question->model, question->inputs, question->options, kTextTensor};
+  TagQuestion asked{question->model, question->inputs, question->options, kTextTensor, call.trace_id};
   if (question->timeout.has_value()) asked.deadline = std::chrono::system_clock::now() + *question->timeout;
   fintag::v1::TagResponse tagged;
   if (absl::Status status = tagging_.Tag(context, asked, tagged); !status.ok()) return status;
@@ -80,13 +81,13 @@ absl::Status InferenceService::Infer(grpc::ServerContext& context, const inferen
 }
 
 absl::Status InferenceService::Stream(
-    grpc::ServerContext& context,
+    grpc::ServerContext& context, const Call& call,
     grpc::ServerReaderWriter<inference::ModelStreamInferResponse, inference::ModelInferRequest>& stream) const {
   inference::ModelInferRequest request;
   while (environment_.reads.Read(context, stream, request)) {
     inference::ModelStreamInferResponse answer;
     inference::ModelInferResponse& response = *answer.mutable_infer_response();
-    const absl::Status status = Infer(context, request, response);
+    const absl::Status status = Infer(context, call, request, response);
     // The caller's own end is the stream's end; anything else concerns this request alone.
     if (context.IsCancelled()) break;
     if (absl::IsDeadlineExceeded(status) && context.deadline() <= std::chrono::system_clock::now()) return status;
@@ -169,13 +170,15 @@ grpc::Status InferenceService::ModelConfig(grpc::ServerContext* context, const i
 
 grpc::Status InferenceService::ModelInfer(grpc::ServerContext* context, const inference::ModelInferRequest* request,
                                           inference::ModelInferResponse* response) {
-  return RunCall(environment_, *context, Method("ModelInfer"), [&] { return Infer(*context, *request, *response); });
+  return RunCall(environment_, *context, Method("ModelInfer"),
+                 [&](const Call& call) { return Infer(*context, call, *request, *response); });
 }
 
 grpc::Status InferenceService::ModelStreamInfer(
     grpc::ServerContext* context,
     grpc::ServerReaderWriter<inference::ModelStreamInferResponse, inference::ModelInferRequest>* stream) {
-  return RunCall(environment_, *context, Method("ModelStreamInfer"), [&] { return Stream(*context, *stream); });
+  return RunCall(environment_, *context, Method("ModelStreamInfer"),
+                 [&](const Call& call) { return Stream(*context, call, *stream); });
 }
 
 grpc::Status InferenceService::RepositoryIndex(grpc::ServerContext* context,

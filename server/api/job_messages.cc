@@ -92,6 +92,7 @@ fintag::v1::Job ToMessage(const Job& job) {
   if (job.end_time_ms != 0) *message.mutable_end_time() = ToMessage(job.end_time_ms);
   message.set_failure_reason(job.failure_reason);
   message.set_model_version(job.model_version);
+  message.set_trace_id(job.trace_id);
   return message;
 }
 
@@ -170,6 +171,7 @@ fintag::v1::JobEvent ToMessage(const Event& event) {
   fintag::v1::JobEvent message;
   message.set_sequence(event.sequence);
   *message.mutable_time() = ToMessage(event.unix_milliseconds);
+  message.set_trace_id(event.trace_id);
   std::visit(EventContent{message}, event.what);
   return message;
 }

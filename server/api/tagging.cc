@@ -93,7 +93,8 @@ absl::Status TagWith(const LoadedModel& model, grpc::ServerContext& context, con
   times.encode = SecondsSince(encoding);
 
   const auto deadline = std::min(context.deadline(), question.deadline);
-  absl::Status status = scheduler.Run(*sentences, deadline, [&] { return context.IsCancelled(); });
+  absl::Status status = scheduler.Run(
+      *sentences, deadline, [&] { return context.IsCancelled(); }, question.trace_id);
   if (absl::IsInvalidArgument(status)) return BadField(question.inputs_field, std::string(status.message()));
   if (!status.ok()) return status;
 

@@ -25,6 +25,7 @@ struct TagQuestion {
   const google::protobuf::RepeatedPtrField<fintag::v1::TextInput>& inputs;
   const fintag::v1::TagOptions& options;
   const char* inputs_field = "inputs";  // what errors call `inputs`
+  std::string trace_id = {};
   // Beside the call's own.
   std::chrono::system_clock::time_point deadline = std::chrono::system_clock::time_point::max();
 };

@@ -87,7 +87,8 @@ absl::StatusOr<fintag::v1::Job> TrainingService::JobMessage(const Job& job) {
   absl::StatusOr<JobProgress> progress = queue_.Progress(job.id);
   if (absl::IsDataLoss(progress.status())) {
     // The row is the truth; a damaged log hides this job's epochs, not the job, and no other job of a list.
-    environment_.logger.Write(Severity::kError, "the job's event log is damaged", {{"job", job.id}});
+    environment_.logger.Write(Severity::kError, "the job's event log is damaged",
+                              {{"job", job.id}, {"trace_id", job.trace_id}});
     return message;
   }
   if (!progress.ok()) return progress.status();
@@ -129,7 +130,7 @@ absl::Status TrainingService::Watch(grpc::ServerContext& context, const fintag::
 
 grpc::Status TrainingService::CreateJob(grpc::ServerContext* context, const fintag::v1::CreateJobRequest* request,
                                         fintag::v1::Job* response) {
-  return RunCall(environment_, *context, Method("CreateJob"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, Method("CreateJob"), [&](const Call& call) -> absl::Status {
     absl::StatusOr<std::optional<Job>> before = store_.FindRetried(AskedJob(*request));
     if (!before.ok()) return AboutField(before.status(), "request_id");
     if (before->has_value()) return Answer(**before, *response);
@@ -142,6 +143,7 @@ grpc::Status TrainingService::CreateJob(grpc::ServerContext* context, const fint
       response->set_state(fintag::v1::JOB_STATE_UNSPECIFIED);
       return absl::OkStatus();
     }
+    job->trace_id = call.trace_id;
     absl::StatusOr<Job> created = queue_.Create(*job);
     if (!created.ok()) return AboutField(created.status(), "request_id");  // all else is checked
     return Answer(*created, *response);

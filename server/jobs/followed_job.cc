@@ -76,11 +76,12 @@ absl::Status FollowedJob::Launch() {
     spec.validation_name = dataset->validation->file_name;
     spec.validation_sha256 = dataset->validation->sha256;
   }
+  spec.trace_id = job_.trace_id;
   spec.options = job_.options;
   if (absl::Status written = folder_.WriteSpec(spec); !written.ok()) return written;
   ReadEvents();
   if (!history_.validating) {
-    if (absl::Status logged = folder_.AppendState({"VALIDATING", "", ""}); !logged.ok()) return logged;
+    if (absl::Status logged = folder_.AppendState({"VALIDATING", "", ""}, job_.trace_id); !logged.ok()) return logged;
   }
   absl::StatusOr<std::unique_ptr<WorkerProcess>> process =
       WorkerProcess::Start(surroundings_.options.trainer, folder_.path(), surroundings_.options.limits);
@@ -205,8 +206,8 @@ absl::Status FollowedJob::Move(JobState to, const std::string& reason, const std
 // The row is final; the log is to say so too.
 absl::Status FollowedJob::Close() {
   if (!history_.final_state && log_status_.ok()) {
-    absl::Status appended =
-        folder_.AppendState({std::string(JobStateName(job_.state)), job_.failure_reason, job_.model_version});
+    absl::Status appended = folder_.AppendState(
+        {std::string(JobStateName(job_.state)), job_.failure_reason, job_.model_version}, job_.trace_id);
     // A damaged log is not written to: its readers are told of the damage. One that was taken away has none.
     if (!appended.ok() && !absl::IsDataLoss(appended) && !absl::IsNotFound(appended)) return appended;
     ReadEvents();

@@ -27,10 +27,11 @@ absl::Status JobFolder::WriteSpec(const JobSpec& spec) const {
   return ReplaceFile(path_ / "job.json", JobSpecJson(spec));
 }
 
-absl::Status JobFolder::AppendState(StateChanged state) const {
+absl::Status JobFolder::AppendState(StateChanged state, const std::string& trace_id) const {
   absl::StatusOr<std::unique_ptr<EventLogWriter>> log = EventLogWriter::Open(events());
   if (!log.ok()) return log.status();
   Event event;
+  event.trace_id = trace_id;
   event.what = std::move(state);
   return (*log)->Append(std::move(event));
 }

@@ -21,8 +21,8 @@ class JobFolder {
 
   // job.json, replaced at once.
   absl::Status WriteSpec(const JobSpec& spec) const;
-  // Only while no trainer writes.
-  absl::Status AppendState(StateChanged state) const;
+  // Only while no trainer writes. `trace_id` is the job's.
+  absl::Status AppendState(StateChanged state, const std::string& trace_id) const;
   // Whether a trainer was ever started here.
   bool TrainerWasStarted() const;
   // The last lines of trainer.out, at most ten and 2,000 bytes, fit for a message; empty if there are none.

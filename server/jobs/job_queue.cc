@@ -153,7 +153,7 @@ class Queue : public JobQueue {
     absl::StatusOr<fs::path> incoming = MakeIncoming(folder());
     if (!incoming.ok()) return incoming.status();
     // The folder first: a row always has its log.
-    absl::Status made = JobFolder(*incoming).AppendState({"QUEUED", "", ""});
+    absl::Status made = JobFolder(*incoming).AppendState({"QUEUED", "", ""}, job.trace_id);
     if (made.ok()) made = MoveIntoPlace(*incoming, folder() / job.id);
     if (!made.ok()) {
       RemoveFolder(folder(), *incoming).IgnoreError();

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view kColumns =
     "position, id, state, dataset, base, model, options, request_id, create_time_ms, start_time_ms, end_time_ms, "
-    "failure_reason, model_version";
+    "failure_reason, model_version, trace_id";
 constexpr std::string_view kNotFinal = "state NOT IN ('CANCELLED', 'SUCCEEDED', 'FAILED')";
 
 int64_t NowMs() { return absl::ToUnixMillis(absl::Now()); }
@@ -38,6 +38,7 @@ absl::StatusOr<Job> FromRow(const Row& row) {
   job.end_time_ms = row.Int(10);
   job.failure_reason = row.Text(11);
   job.model_version = row.Text(12);
+  job.trace_id = row.Text(13);
   return job;
 }
 
@@ -100,10 +101,10 @@ absl::StatusOr<Job> JobStore::Insert(Job job, bool& created) {
         database_
             .Execute(
                 "INSERT INTO jobs (id, state, dataset, base, model, options, request_id, create_time_ms, "
-                "start_time_ms, end_time_ms, failure_reason, model_version, log_closed) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', '', 0)",
+                "start_time_ms, end_time_ms, failure_reason, model_version, log_closed, trace_id) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', '', 0, ?)",
                 {job.id, std::string(JobStateName(job.state)), job.dataset, job.base, job.model,
-                 Dump(ToJson(job.options)), job.request_id, job.create_time_ms})
+                 Dump(ToJson(job.options)), job.request_id, job.create_time_ms, job.trace_id})
             .status();
     created = status.ok();
     return status;

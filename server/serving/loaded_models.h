@@ -30,8 +30,11 @@ struct LoadedModelsOptions {
   int64_t max_memory_bytes = int64_t{4} << 30;  // of weights; beyond that the version unused for longest is dropped
 };
 
-// Told after every batch of every version.
-using BatchObserver = std::function<void(const ModelVersion&, const BatchReport&)>;
+// As TagObservers, of every version.
+struct ModelObservers {
+  std::function<void(const ModelVersion&, const BatchReport&)> on_batch;
+  std::function<void(const ModelVersion&, const DroppedRequest&)> on_drop;
+};
 // Tagger::Load, or what stands in for it.
 using TaggerLoader =
     std::function<absl::StatusOr<std::unique_ptr<Tagger>>(const std::filesystem::path&, const TaggerOptions&)>;
@@ -40,7 +43,7 @@ class LoadedModels {
  public:
   // `registry` outlives it.
   static std::unique_ptr<LoadedModels> Create(ModelRegistry& registry, const LoadedModelsOptions& options,
-                                              BatchObserver on_batch, TaggerLoader load = Tagger::Load);
+                                              ModelObservers observers, TaggerLoader load = Tagger::Load);
   // Waits for the loads that it began.
   virtual ~LoadedModels() = default;
 

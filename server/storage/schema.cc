@@ -54,10 +54,14 @@ const Migration kFirst = {
     "CREATE INDEX jobs_not_closed ON jobs (position) WHERE log_closed = 0",
 };
 
+const Migration kTraces = {
+    "ALTER TABLE jobs ADD COLUMN trace_id TEXT NOT NULL DEFAULT ''",
+};
+
 }  // namespace
 
 const std::vector<Migration>& Migrations() {
-  static const auto* const migrations = new std::vector<Migration>{kFirst};
+  static const auto* const migrations = new std::vector<Migration>{kFirst, kTraces};
   return *migrations;
 }
 

@@ -85,6 +85,15 @@ TEST(EventLine, ComesBackAsItWent) {
   EXPECT_TRUE(std::get<EpochResult>(epoch->what).best);
 }
 
+TEST(EventLine, HasTheTraceIdWhereOneIsKnown) {
+  Event event{1, 0, StateChanged{"QUEUED", "", ""}, "4bf92f3577b34da6a3ce929d0e0e4736"};
+  EXPECT_EQ(DecodeEvent(EncodeEvent(event))->trace_id, event.trace_id);
+  event.trace_id.clear();
+  const std::string line = EncodeEvent(event);  // as programs before trace ids wrote it
+  EXPECT_EQ(line.find("trace_id"), std::string::npos);
+  EXPECT_EQ(DecodeEvent(line)->trace_id, "");
+}
+
 TEST(EventLine, WritesNumbersThatAreNotFinite) {
   TrainingProgress progress;
   progress.loss = std::numeric_limits<double>::quiet_NaN();

@@ -19,6 +19,7 @@ JobSpec SomeSpec() {
   spec.train_name = "FIN5.txt";
   spec.validation_name = "FIN3.txt";
   spec.train_sha256 = "feed";
+  spec.trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
   spec.options = {.epochs = 7,
                   .learning_rate = 1e-4,
                   .batch_sentences = 16,
@@ -50,6 +51,7 @@ TEST(JobSpec, ComesBackAsItWent) {
     const absl::StatusOr<JobSpec> parsed = ParseJobSpec(json);
     ASSERT_TRUE(parsed.ok()) << parsed.status();
     EXPECT_EQ(JobSpecJson(*parsed), json);
+    EXPECT_EQ(parsed->trace_id, spec.trace_id);
     EXPECT_EQ(parsed->options.seed, 0xFFFFFFFFFFFFFFFFu);
     EXPECT_EQ(parsed->options.dropout.has_value(), with_dropout);
     EXPECT_EQ(parsed->options.learning_rate, 1e-4);

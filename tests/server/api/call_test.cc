@@ -9,6 +9,7 @@
 namespace fintag::server {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -38,7 +39,7 @@ class RunCallTest : public ::testing::Test {
 TEST_F(RunCallTest, CountsAndLogsOneLine) {
   EXPECT_TRUE(Run([] { return absl::OkStatus(); }).ok());
   EXPECT_THAT(log_, HasSubstr("info call method=fintag.v1.TaggingService/Tag code=OK seconds="));
-  EXPECT_THAT(log_, HasSubstr(" caller=anyone\n"));
+  EXPECT_THAT(log_, ContainsRegex(" caller=anyone trace_id=[0-9a-f]{32}\n"));
   EXPECT_THAT(metrics_->Text(),
               HasSubstr("fintag_requests_total{code=\"OK\",method=\"fintag.v1.TaggingService/Tag\"} 1\n"));
   EXPECT_THAT(metrics_->Text(),

@@ -47,6 +47,7 @@ class JobStoreTest : public testing::Test {
     job.base = "models/base/versions/1";
     job.model = "models/fin";
     job.request_id = request_id;
+    job.trace_id = "trace-" + request_id;
     return job;
   }
 
