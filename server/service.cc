@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_format.h"
 #include "core/text/strings.h"
+#include "core/version.h"
 #include "server/api/dataset_service.h"
 #include "server/api/inference_service.h"
 #include "server/api/model_service.h"
@@ -63,7 +64,12 @@ class RunningService final : public Service {
 
   absl::Status Start(const ServerOptions& options) {
     if (absl::Status status = lock_.Take(options.data_dir); !status.ok()) return status;
+    if (absl::Status status = OpenAudit(options.data_dir / "audit.log"); !status.ok()) return status;
     if (absl::Status status = LoadSecurity(options.security); !status.ok()) return status;
+    if (absl::Status status = audit_->Write(OwnEntry("Start", "", "OK", StrCat("fintagd ", kVersion))); !status.ok()) {
+      return status;
+    }
+    started_ = true;
     if (absl::Status status = OpenRegistries(options); !status.ok()) return status;
     if (absl::Status status = StartEndpoints(options); !status.ok()) return status;
     stop_seconds_ = options.stop_seconds;
@@ -71,6 +77,7 @@ class RunningService final : public Service {
     logger_.Write(
         Severity::kInfo, "listening",
         {{"grpc", StrCat(api_->port())}, {"http", StrCat(http_->port())}, {"data", options.data_dir.string()}});
+    LogHead();
     return absl::OkStatus();
   }
 
@@ -84,9 +91,52 @@ class RunningService final : public Service {
     http_.reset();
     queue_.reset();
     loaded_.reset();
+    // What reloads files writes entries as well. The listening ports, which read them, are closed.
+    page_.reset();
+    api_.reset();
+    tokens_.reset();
+    tls_.reset();
+    if (!started_) return;
+    audit_->Write(OwnEntry("Stop", "", "OK", StrCat("fintagd ", kVersion))).IgnoreError();
+    LogHead();
   }
 
  private:
+  absl::Status OpenAudit(const std::filesystem::path& file) {
+    absl::StatusOr<std::unique_ptr<AuditLog>> audit =
+        AuditLog::Open(file, [this](const absl::Status& status) { OnAuditEntry(status); });
+    if (!audit.ok()) return audit.status();
+    audit_ = *std::move(audit);
+    return absl::OkStatus();
+  }
+
+  // Of what the server does itself.
+  static AuditEntry OwnEntry(const std::string& what, const std::string& resource, const std::string& code,
+                             const std::string& detail = "", const std::string& trace_id = "") {
+    return {.caller = "fintagd",
+            .peer = "",
+            .method = "server/" + what,
+            .resource = resource,
+            .code = code,
+            .trace_id = trace_id,
+            .detail = detail};
+  }
+
+  // Kept elsewhere, the head shows an audit log whose end was cut off.
+  void LogHead() {
+    logger_.Write(Severity::kInfo, "audit log", {{"head", audit_->head()}, {"entries", StrCat(audit_->entries())}});
+  }
+
+  void OnAuditEntry(const absl::Status& status) {
+    metrics_->OnAuditEntry(status.ok());
+    if (audit_fails_.exchange(!status.ok()) == !status.ok()) return;
+    if (status.ok()) {
+      logger_.Write(Severity::kInfo, "the audit log is written again");
+    } else {
+      logger_.Write(Severity::kError, "the audit log cannot be written", {{"error", std::string(status.message())}});
+    }
+  }
+
   absl::Status LoadSecurity(const SecurityOptions& options) {
     if (const TlsFiles& files = options.tls; !files.certificate.empty()) {
       auto tls = Reloaded<ServerTls>::Load(
@@ -147,7 +197,7 @@ class RunningService final : public Service {
                                                         *loaded_}](Metrics& metrics) { SetGauges(metrics, sources); });
     calls_.emplace(options.max_calls, "calls");
     callers_.emplace(options.callers);
-    const CallEnvironment environment{*metrics_, logger_, stopping_, *access_, *calls_, *callers_, reads_};
+    const CallEnvironment environment{*metrics_, logger_, stopping_, *access_, *calls_, *callers_, reads_, *audit_};
     dataset_service_ = std::make_unique<DatasetService>(environment, *datasets_, options.max_dataset_bytes);
     model_service_ = std::make_unique<ModelService>(environment, *models_, *loaded_, options.max_model_bytes);
     training_service_ =
@@ -188,6 +238,7 @@ class RunningService final : public Service {
   // What the messages name are files and lines of the operator's.
   void OnReload(const std::string& what, const absl::Status& status) {
     metrics_->OnReload(what, status.ok());
+    audit_->Write(OwnEntry("Reload", what, absl::StatusCodeToString(status.code()))).IgnoreError();
     if (status.ok()) {
       logger_.Write(Severity::kInfo, "changed files are in use", {{"what", what}});
     } else {
@@ -204,7 +255,17 @@ class RunningService final : public Service {
                      {"state", change->state},
                      {"model_version", change->model_version},
                      {"trace_id", job.trace_id}});
+      AuditJob(job, *change);
     }
+  }
+
+  void AuditJob(const Job& job, const StateChanged& change) {
+    if (!IsFinalState(change.state)) return;
+    const std::string name = "jobs/" + job.id;
+    if (!change.model_version.empty()) {
+      audit_->Write(OwnEntry("RegisterModelVersion", change.model_version, "OK", name, job.trace_id)).IgnoreError();
+    }
+    audit_->Write(OwnEntry("EndJob", name, change.state, "", job.trace_id)).IgnoreError();
   }
 
   // As with calls, the message stays out of the log.
@@ -233,9 +294,12 @@ class RunningService final : public Service {
   FolderLock lock_;
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> ready_ = false;
+  std::atomic<bool> audit_fails_ = false;
+  bool started_ = false;
   int32_t stop_seconds_ = 10;
   // Each uses those above it.
   std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<AuditLog> audit_;
   std::unique_ptr<Reloaded<ServerTls>> tls_;
   std::unique_ptr<Reloaded<Tokens>> tokens_;
   std::optional<Access> access_;

@@ -17,6 +17,18 @@ TraceContext BeginTrace(grpc::ServerContext& context) {
   return trace;
 }
 
+absl::Status Audit(const CallEnvironment& environment, const Call& call, const absl::Status& status, bool begun) {
+  const AuditEntry entry{.caller = call.caller,
+                         .peer = call.peer,
+                         .method = call.method,
+                         .resource = AuditedName(call.resource),
+                         .code = absl::StatusCodeToString(status.code()),
+                         .trace_id = call.trace_id,
+                         .detail = call.detail};
+  const absl::Status written = begun ? environment.audit.Write(entry) : environment.audit.WriteOrLose(entry);
+  return status.ok() ? written : status;
+}
+
 grpc::Status FinishCall(const CallEnvironment& environment, const Call& call, const absl::Status& status,
                         std::chrono::steady_clock::time_point start) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

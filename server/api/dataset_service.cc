@@ -16,7 +16,7 @@ std::string Method(const char* name) { return std::string("fintag.v1.DatasetServ
 
 }  // namespace
 
-absl::Status DatasetService::Upload(grpc::ServerReader<fintag::v1::UploadDatasetRequest>& reader,
+absl::Status DatasetService::Upload(Call& call, grpc::ServerReader<fintag::v1::UploadDatasetRequest>& reader,
                                     fintag::v1::Dataset& response) {
   fintag::v1::UploadDatasetRequest message;
   if (!reader.Read(&message) || !message.has_start()) {
@@ -24,6 +24,7 @@ absl::Status DatasetService::Upload(grpc::ServerReader<fintag::v1::UploadDataset
   }
   const fintag::v1::UploadDatasetStart start = message.start();
   if (absl::Status status = CheckId(start.dataset_id(), "dataset_id"); !status.ok()) return status;
+  call.resource = "datasets/" + start.dataset_id();
   if (!start.has_train()) return BadField("train", "must be given");
   if (start.max_errors() < 0 || start.max_errors() > kMostErrors) return BadField("max_errors", "must be 0 to 100");
   std::vector<fintag::v1::FileDescription> files = {start.train()};
@@ -66,7 +67,8 @@ absl::Status DatasetService::Upload(grpc::ServerReader<fintag::v1::UploadDataset
 grpc::Status DatasetService::UploadDataset(grpc::ServerContext* context,
                                            grpc::ServerReader<fintag::v1::UploadDatasetRequest>* reader,
                                            fintag::v1::Dataset* response) {
-  return RunCall(environment_, *context, Method("UploadDataset"), [&] { return Upload(*reader, *response); });
+  return RunCall(environment_, *context, Method("UploadDataset"),
+                 [&](Call& call) { return Upload(call, *reader, *response); });
 }
 
 grpc::Status DatasetService::GetDataset(grpc::ServerContext* context, const fintag::v1::GetDatasetRequest* request,
@@ -97,7 +99,7 @@ grpc::Status DatasetService::ListDatasets(grpc::ServerContext* context, const fi
 grpc::Status DatasetService::DeleteDataset(grpc::ServerContext* context,
                                            const fintag::v1::DeleteDatasetRequest* request,
                                            fintag::v1::DeleteDatasetResponse*) {
-  return RunCall(environment_, *context, Method("DeleteDataset"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, {Method("DeleteDataset"), request->name()}, [&]() -> absl::Status {
     absl::StatusOr<std::string> id = ParseName(request->name(), "datasets", "name");
     if (!id.ok()) return id.status();
     return datasets_.Delete(*id);

@@ -24,7 +24,8 @@ class DatasetService final : public fintag::v1::DatasetService::Service {
                              fintag::v1::DeleteDatasetResponse* response) override;
 
  private:
-  absl::Status Upload(grpc::ServerReader<fintag::v1::UploadDatasetRequest>& reader, fintag::v1::Dataset& response);
+  absl::Status Upload(Call& call, grpc::ServerReader<fintag::v1::UploadDatasetRequest>& reader,
+                      fintag::v1::Dataset& response);
 
   const CallEnvironment environment_;
   DatasetRegistry& datasets_;

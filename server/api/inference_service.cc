@@ -205,9 +205,10 @@ grpc::Status InferenceService::RepositoryIndex(grpc::ServerContext* context,
 grpc::Status InferenceService::RepositoryModelLoad(grpc::ServerContext* context,
                                                    const inference::RepositoryModelLoadRequest* request,
                                                    inference::RepositoryModelLoadResponse* response) {
-  return RunCall(environment_, *context, Method("RepositoryModelLoad"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, Method("RepositoryModelLoad"), [&](Call& call) -> absl::Status {
     absl::StatusOr<std::string> name = RepositoryModelName(*request, "");
     if (!name.ok()) return name.status();
+    call.resource = *name;
     absl::StatusOr<std::shared_ptr<const LoadedModel>> loaded =
         loaded_.Get(*name, context->deadline(), [&] { return context->IsCancelled(); });
     if (!loaded.ok()) return loaded.status();
@@ -220,9 +221,10 @@ grpc::Status InferenceService::RepositoryModelLoad(grpc::ServerContext* context,
 grpc::Status InferenceService::RepositoryModelUnload(grpc::ServerContext* context,
                                                      const inference::RepositoryModelUnloadRequest* request,
                                                      inference::RepositoryModelUnloadResponse* response) {
-  return RunCall(environment_, *context, Method("RepositoryModelUnload"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, Method("RepositoryModelUnload"), [&](Call& call) -> absl::Status {
     absl::StatusOr<std::string> name = RepositoryModelName(*request, "unload_dependents");
     if (!name.ok()) return name.status();
+    call.resource = *name;
     absl::StatusOr<std::vector<ModelVersion>> versions = Taggers(*name);
     if (!versions.ok()) return versions.status();
     for (const ModelVersion& version : *versions) loaded_.Unload(version.name());

@@ -35,7 +35,7 @@ fintag::v1::Model ModelService::ModelMessage(const Model& model) const {
   return message;
 }
 
-absl::Status ModelService::Import(grpc::ServerReader<fintag::v1::ImportModelRequest>& reader,
+absl::Status ModelService::Import(Call& call, grpc::ServerReader<fintag::v1::ImportModelRequest>& reader,
                                   fintag::v1::ModelVersion& response) {
   fintag::v1::ImportModelRequest message;
   if (!reader.Read(&message) || !message.has_start()) {
@@ -43,6 +43,7 @@ absl::Status ModelService::Import(grpc::ServerReader<fintag::v1::ImportModelRequ
   }
   const fintag::v1::ImportModelStart start = message.start();
   if (absl::Status status = CheckId(start.model_id(), "model_id"); !status.ok()) return status;
+  call.resource = "models/" + start.model_id();
   if (start.request_id().size() > kLongestRequestId) return BadField("request_id", "must be 128 characters at most");
   if (start.files_size() == 0 || start.files_size() > kMostFiles) {
     return BadField("files", "must be 1 to 64 files: config.json, model.safetensors, vocab.txt and so on");
@@ -65,6 +66,7 @@ absl::Status ModelService::Import(grpc::ServerReader<fintag::v1::ImportModelRequ
 
   absl::StatusOr<ModelVersion> version = models_.Add(start.model_id(), *folder, ModelOrigin(), start.request_id());
   if (!version.ok()) return AboutField(version.status(), "files");
+  call.resource = version->name();
   response = VersionMessage(*version);
   return absl::OkStatus();
 }
@@ -93,7 +95,8 @@ absl::Status ModelService::Export(const std::string& name,
 grpc::Status ModelService::ImportModel(grpc::ServerContext* context,
                                        grpc::ServerReader<fintag::v1::ImportModelRequest>* reader,
                                        fintag::v1::ModelVersion* response) {
-  return RunCall(environment_, *context, Method("ImportModel"), [&] { return Import(*reader, *response); });
+  return RunCall(environment_, *context, Method("ImportModel"),
+                 [&](Call& call) { return Import(call, *reader, *response); });
 }
 
 grpc::Status ModelService::ExportModel(grpc::ServerContext* context, const fintag::v1::ExportModelRequest* request,
@@ -128,7 +131,7 @@ grpc::Status ModelService::ListModels(grpc::ServerContext* context, const fintag
 
 grpc::Status ModelService::DeleteModel(grpc::ServerContext* context, const fintag::v1::DeleteModelRequest* request,
                                        fintag::v1::DeleteModelResponse*) {
-  return RunCall(environment_, *context, Method("DeleteModel"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, {Method("DeleteModel"), request->name()}, [&]() -> absl::Status {
     if (absl::Status status = CheckModelName(request->name(), "name"); !status.ok()) return status;
     if (absl::Status status = models_.Delete(request->name()); !status.ok()) return status;
     loaded_.Forget(request->name());

@@ -27,7 +27,8 @@ class ModelService final : public fintag::v1::ModelService::Service {
                            fintag::v1::DeleteModelResponse* response) override;
 
  private:
-  absl::Status Import(grpc::ServerReader<fintag::v1::ImportModelRequest>& reader, fintag::v1::ModelVersion& response);
+  absl::Status Import(Call& call, grpc::ServerReader<fintag::v1::ImportModelRequest>& reader,
+                      fintag::v1::ModelVersion& response);
   absl::Status Export(const std::string& name, grpc::ServerWriter<fintag::v1::ExportModelResponse>& writer);
   fintag::v1::ModelVersion VersionMessage(const ModelVersion& version) const;
   fintag::v1::Model ModelMessage(const Model& model) const;

@@ -130,24 +130,30 @@ absl::Status TrainingService::Watch(grpc::ServerContext& context, const fintag::
 
 grpc::Status TrainingService::CreateJob(grpc::ServerContext* context, const fintag::v1::CreateJobRequest* request,
                                         fintag::v1::Job* response) {
-  return RunCall(environment_, *context, Method("CreateJob"), [&](const Call& call) -> absl::Status {
-    absl::StatusOr<std::optional<Job>> before = store_.FindRetried(AskedJob(*request));
-    if (!before.ok()) return AboutField(before.status(), "request_id");
-    if (before->has_value()) return Answer(**before, *response);
-    absl::StatusOr<Job> job = CheckSpec(*request);
-    if (!job.ok()) return job.status();
-    if (request->validate_only()) {
-      *response = ToMessage(*job);
-      response->clear_name();
-      response->clear_create_time();
-      response->set_state(fintag::v1::JOB_STATE_UNSPECIFIED);
-      return absl::OkStatus();
-    }
-    job->trace_id = call.trace_id;
-    absl::StatusOr<Job> created = queue_.Create(*job);
-    if (!created.ok()) return AboutField(created.status(), "request_id");  // all else is checked
-    return Answer(*created, *response);
-  });
+  return RunCall(environment_, *context, {Method("CreateJob"), request->spec().model()},
+                 [&](Call& call) -> absl::Status {
+                   absl::StatusOr<std::optional<Job>> before = store_.FindRetried(AskedJob(*request));
+                   if (!before.ok()) return AboutField(before.status(), "request_id");
+                   if (before->has_value()) {
+                     call.resource = "jobs/" + (*before)->id;
+                     return Answer(**before, *response);
+                   }
+                   absl::StatusOr<Job> job = CheckSpec(*request);
+                   if (!job.ok()) return job.status();
+                   if (request->validate_only()) {
+                     call.detail = "validate_only";
+                     *response = ToMessage(*job);
+                     response->clear_name();
+                     response->clear_create_time();
+                     response->set_state(fintag::v1::JOB_STATE_UNSPECIFIED);
+                     return absl::OkStatus();
+                   }
+                   job->trace_id = call.trace_id;
+                   absl::StatusOr<Job> created = queue_.Create(*job);
+                   if (!created.ok()) return AboutField(created.status(), "request_id");  // all else is checked
+                   call.resource = "jobs/" + created->id;
+                   return Answer(*created, *response);
+                 });
 }
 
 grpc::Status TrainingService::GetJob(grpc::ServerContext* context, const fintag::v1::GetJobRequest* request,
@@ -185,7 +191,7 @@ grpc::Status TrainingService::ListJobs(grpc::ServerContext* context, const finta
 
 grpc::Status TrainingService::CancelJob(grpc::ServerContext* context, const fintag::v1::CancelJobRequest* request,
                                         fintag::v1::Job* response) {
-  return RunCall(environment_, *context, Method("CancelJob"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, {Method("CancelJob"), request->name()}, [&]() -> absl::Status {
     absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
     if (!id.ok()) return id.status();
     absl::StatusOr<Job> job = queue_.Cancel(*id);
@@ -196,7 +202,7 @@ grpc::Status TrainingService::CancelJob(grpc::ServerContext* context, const fint
 
 grpc::Status TrainingService::DeleteJob(grpc::ServerContext* context, const fintag::v1::DeleteJobRequest* request,
                                         fintag::v1::DeleteJobResponse*) {
-  return RunCall(environment_, *context, Method("DeleteJob"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, {Method("DeleteJob"), request->name()}, [&]() -> absl::Status {
     absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
     if (!id.ok()) return id.status();
     if (absl::Status status = queue_.Delete(*id); !status.ok()) return status;

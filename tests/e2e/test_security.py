@@ -20,7 +20,7 @@ ROLES = ["viewer", "tagger", "trainer", "admin"]
 TOKENS = {role: f"fintag_{role * 8}" for role in ROLES}
 # The table as the server has it: method to role, None where whoever reaches the port may call.
 TABLE = {method: None if role == "std::nullopt" else role[1:].lower() for method, role in re.findall(
-    r'\{"([\w.]+/\w+)", (kViewer|kTagger|kTrainer|kAdmin|std::nullopt)\}',
+    r'\{"([\w.]+/\w+)", (kViewer|kTagger|kTrainer|kAdmin|std::nullopt), k(?:Reads|Changes)\}',
     (ROOT / "server/api/method_roles.cc").read_text(encoding="utf-8"))}
 
 
