@@ -109,6 +109,19 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
       ->add_option("--max-caller-rate", options.callers.requests_per_second,
                    "Requests of one caller a second; default: no limit")
       ->check(CLI::Range(0.001, 1e9));
+  limits
+      ->add_option("--max-caller-tokens-per-minute", options.callers.tokens_per_minute,
+                   "Tokens that one caller may have tagged a minute; default: no limit")
+      ->check(positive);
+  limits
+      ->add_option("--max-caller-jobs", options.max_caller_jobs,
+                   "Jobs of one caller that wait or run; default: no limit")
+      ->check(positive);
+  limits
+      ->add_option("--max-caller-bytes", options.max_caller_bytes,
+                   "Datasets and models that one caller may have stored, in bytes or as 500MB, 2GB; default: no limit")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+      ->check(positive);
   limit("--max-text-bytes", options.tagging.max_text_bytes, "Largest text to tag");
   limit("--max-texts", options.tagging.max_texts, "Texts in one tag request");
   limit("--max-queue-tokens", options.models.scheduler.max_queue_tokens, "Tokens that may wait for one model");

@@ -27,6 +27,8 @@ struct ServerOptions {
   LogFormat log_format = LogFormat::kText;
   SecurityOptions security;
   CallerLimitOptions callers;
+  int64_t max_caller_jobs = 0;   // of one caller, that have not ended; 0: any number
+  int64_t max_caller_bytes = 0;  // of datasets and models of one caller's; 0: any number
   int64_t max_dataset_bytes = int64_t{1} << 30;
   int64_t max_model_bytes = int64_t{8} << 30;
   int32_t max_calls = 512;  // under way at once, beside the watches

@@ -20,6 +20,7 @@
 #include "server/api/training_service.h"
 #include "server/gauges.h"
 #include "server/page/status_page.h"
+#include "server/storage/stored_bytes.h"
 #include "server/telemetry/http_endpoint.h"
 
 namespace fintag::server {
@@ -172,7 +173,7 @@ class RunningService final : public Service {
         ModelRegistry::Open(*database_, options.data_dir / "models");
     if (!models.ok()) return models.status();
     models_ = *std::move(models);
-    store_ = std::make_unique<JobStore>(*database_);
+    store_ = std::make_unique<JobStore>(*database_, options.max_caller_jobs);
 
     JobQueueOptions jobs = options.jobs;
     jobs.folder = options.data_dir / "jobs";
@@ -197,11 +198,13 @@ class RunningService final : public Service {
                                                         *loaded_}](Metrics& metrics) { SetGauges(metrics, sources); });
     calls_.emplace(options.max_calls, "calls");
     callers_.emplace(options.callers);
+    room_.emplace([this](const std::string& caller) { return StoredBytes(*database_, caller); },
+                  options.max_caller_bytes);
     const CallEnvironment environment{*metrics_, logger_, stopping_, *access_, *calls_, *callers_, reads_, *audit_};
-    dataset_service_ = std::make_unique<DatasetService>(environment, *datasets_, options.max_dataset_bytes);
-    model_service_ = std::make_unique<ModelService>(environment, *models_, *loaded_, options.max_model_bytes);
-    training_service_ =
-        std::make_unique<TrainingService>(environment, *store_, *queue_, *datasets_, *models_, options.max_watchers);
+    dataset_service_ = std::make_unique<DatasetService>(environment, *datasets_, *room_, options.max_dataset_bytes);
+    model_service_ = std::make_unique<ModelService>(environment, *models_, *loaded_, *room_, options.max_model_bytes);
+    training_service_ = std::make_unique<TrainingService>(environment, *store_, *queue_, *datasets_, *models_, *room_,
+                                                          options.max_watchers);
     tagging_service_ = std::make_unique<TaggingService>(environment, *loaded_, options.tagging);
     inference_service_ = std::make_unique<InferenceService>(environment, *models_, *loaded_, options.tagging);
     reflection_service_ = std::make_unique<ReflectionService>(environment);
@@ -312,6 +315,7 @@ class RunningService final : public Service {
   std::unique_ptr<HttpEndpoint> http_;
   std::optional<CallLimit> calls_;
   std::optional<CallerLimits> callers_;
+  std::optional<UploadRoom> room_;
   StreamReads reads_;
   std::unique_ptr<DatasetService> dataset_service_;
   std::unique_ptr<ModelService> model_service_;

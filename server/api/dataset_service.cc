@@ -40,10 +40,12 @@ absl::Status DatasetService::Upload(Call& call, grpc::ServerReader<fintag::v1::U
   absl::StatusOr<std::filesystem::path> folder = datasets_.MakeIncomingFolder();
   if (!folder.ok()) return folder.status();
   const FolderGuard guard(*folder);
-  absl::Status received = ReceiveFiles(files, fields, *folder, /*plain_names=*/false, [&]() -> const std::string* {
-    if (!reader.Read(&message)) return nullptr;
-    return &message.chunk().data();
-  });
+  UploadRoom::Claim claim(room_, call.caller, *folder, TotalBytes(files));
+  absl::Status received =
+      ReceiveFiles(files, fields, *folder, /*plain_names=*/false, claim, [&]() -> const std::string* {
+        if (!reader.Read(&message)) return nullptr;
+        return &message.chunk().data();
+      });
   if (!received.ok()) return received;
 
   const auto file = [&](size_t i) {
@@ -52,7 +54,7 @@ absl::Status DatasetService::Upload(Call& call, grpc::ServerReader<fintag::v1::U
   std::optional<ReceivedFile> validation;
   if (files.size() > 1) validation = file(1);
   std::vector<DatasetLineError> line_errors;
-  absl::StatusOr<Dataset> dataset = datasets_.Add(start.dataset_id(), file(0), validation, line_errors);
+  absl::StatusOr<Dataset> dataset = datasets_.Add(start.dataset_id(), call.caller, file(0), validation, line_errors);
   if (!dataset.ok()) {
     if (line_errors.empty()) return dataset.status();
     std::vector<FieldError> errors;

@@ -72,7 +72,7 @@ absl::Status InferenceService::Infer(grpc::ServerContext& context, const Call& c
                                      inference::ModelInferResponse& response) const {
   absl::StatusOr<InferQuestion> question = ReadInferRequest(request, tagging_.limits().max_texts);
   if (!question.ok()) return question.status();
-  TagQuestion asked{question->model, question->inputs, question->options, kTextTensor, call.trace_id};
+  TagQuestion asked{question->model, question->inputs, question->options, kTextTensor, call.caller, call.trace_id};
   if (question->timeout.has_value()) asked.deadline = std::chrono::system_clock::now() + *question->timeout;
   fintag::v1::TagResponse tagged;
   if (absl::Status status = tagging_.Tag(context, asked, tagged); !status.ok()) return status;

@@ -93,6 +93,7 @@ fintag::v1::Job ToMessage(const Job& job) {
   message.set_failure_reason(job.failure_reason);
   message.set_model_version(job.model_version);
   message.set_trace_id(job.trace_id);
+  message.set_owner(job.owner);
   return message;
 }
 

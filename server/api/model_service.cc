@@ -58,13 +58,17 @@ absl::Status ModelService::Import(Call& call, grpc::ServerReader<fintag::v1::Imp
   absl::StatusOr<std::filesystem::path> folder = models_.MakeIncomingFolder();
   if (!folder.ok()) return folder.status();
   const FolderGuard guard(*folder);
-  absl::Status received = ReceiveFiles(files, fields, *folder, /*plain_names=*/true, [&]() -> const std::string* {
-    if (!reader.Read(&message)) return nullptr;
-    return &message.chunk().data();
-  });
+  UploadRoom::Claim claim(room_, call.caller, *folder, TotalBytes(files));
+  absl::Status received =
+      ReceiveFiles(files, fields, *folder, /*plain_names=*/true, claim, [&]() -> const std::string* {
+        if (!reader.Read(&message)) return nullptr;
+        return &message.chunk().data();
+      });
   if (!received.ok()) return received;
 
-  absl::StatusOr<ModelVersion> version = models_.Add(start.model_id(), *folder, ModelOrigin(), start.request_id());
+  ModelOrigin origin;
+  origin.owner = call.caller;
+  absl::StatusOr<ModelVersion> version = models_.Add(start.model_id(), *folder, origin, start.request_id());
   if (!version.ok()) return AboutField(version.status(), "files");
   call.resource = version->name();
   response = VersionMessage(*version);

@@ -18,9 +18,13 @@ absl::Status TaggingService::Stream(
     if (!request.model().empty()) model = request.model();
     fintag::v1::TagStreamResponse response;
     response.set_request(number);
-    const absl::Status status = tagging_.Tag(
-        context, {.model = model, .inputs = request.inputs(), .options = request.options(), .trace_id = call.trace_id},
-        *response.mutable_response());
+    const absl::Status status = tagging_.Tag(context,
+                                             {.model = model,
+                                              .inputs = request.inputs(),
+                                              .options = request.options(),
+                                              .caller = call.caller,
+                                              .trace_id = call.trace_id},
+                                             *response.mutable_response());
     // The caller's own end is the stream's end; anything else concerns this request alone.
     if (context.IsCancelled()) break;
     if (absl::IsDeadlineExceeded(status)) return status;
@@ -42,6 +46,7 @@ grpc::Status TaggingService::Tag(grpc::ServerContext* context, const fintag::v1:
                         {.model = request->model(),
                          .inputs = request->inputs(),
                          .options = request->options(),
+                         .caller = call.caller,
                          .trace_id = call.trace_id},
                         *response);
   });

@@ -175,6 +175,7 @@ absl::Status FollowedJob::BeginRegistration(const EpochResult& kept) {
   const EpochResult& epoch = end_.recorded ? *end_.recorded : kept;
   ModelOrigin origin;
   origin.job = "jobs/" + job_.id;
+  origin.owner = job_.owner;
   origin.base = job_.base;
   origin.dataset = job_.dataset;
   origin.scores = epoch.scores;

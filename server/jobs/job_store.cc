@@ -6,6 +6,7 @@
 #include "core/text/strings.h"
 #include "core/training/training_json.h"
 #include "server/jobs/job_id.h"
+#include "server/storage/limit_error.h"
 #include "server/storage/paging.h"
 #include "server/storage/resource_name.h"
 
@@ -14,7 +15,7 @@ namespace {
 
 constexpr std::string_view kColumns =
     "position, id, state, dataset, base, model, options, request_id, create_time_ms, start_time_ms, end_time_ms, "
-    "failure_reason, model_version, trace_id";
+    "failure_reason, model_version, trace_id, owner";
 constexpr std::string_view kNotFinal = "state NOT IN ('CANCELLED', 'SUCCEEDED', 'FAILED')";
 
 int64_t NowMs() { return absl::ToUnixMillis(absl::Now()); }
@@ -39,6 +40,7 @@ absl::StatusOr<Job> FromRow(const Row& row) {
   job.failure_reason = row.Text(11);
   job.model_version = row.Text(12);
   job.trace_id = row.Text(13);
+  job.owner = row.Text(14);
   return job;
 }
 
@@ -83,6 +85,18 @@ absl::Status JobStore::CheckNeeds(const Job& job) {
   return absl::OkStatus();
 }
 
+absl::Status JobStore::CheckOwner(const std::string& owner) {
+  if (max_owner_jobs_ == 0) return absl::OkStatus();
+  absl::StatusOr<std::vector<Row>> rows =
+      database_.Query(StrCat("SELECT COUNT(*) FROM jobs WHERE owner = ? AND ", kNotFinal), {owner});
+  if (!rows.ok()) return rows.status();
+  const int64_t jobs = rows->front().Int(0);
+  if (jobs < max_owner_jobs_) return absl::OkStatus();
+  return LimitError("max-caller-jobs", StrCat(owner, " has ", jobs,
+                                              " jobs that wait or run, the most that one caller may have: wait until "
+                                              "one has ended, or cancel one"));
+}
+
 absl::StatusOr<Job> JobStore::Insert(Job job, bool& created) {
   created = false;
   if (job.id.empty()) job.id = NewJobId();
@@ -97,14 +111,15 @@ absl::StatusOr<Job> JobStore::Insert(Job job, bool& created) {
       return absl::OkStatus();
     }
     if (absl::Status needs = CheckNeeds(job); !needs.ok()) return needs;
+    if (absl::Status owner = CheckOwner(job.owner); !owner.ok()) return owner;
     absl::Status status =
         database_
             .Execute(
                 "INSERT INTO jobs (id, state, dataset, base, model, options, request_id, create_time_ms, "
-                "start_time_ms, end_time_ms, failure_reason, model_version, log_closed, trace_id) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', '', 0, ?)",
+                "start_time_ms, end_time_ms, failure_reason, model_version, log_closed, trace_id, owner) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', '', 0, ?, ?)",
                 {job.id, std::string(JobStateName(job.state)), job.dataset, job.base, job.model,
-                 Dump(ToJson(job.options)), job.request_id, job.create_time_ms, job.trace_id})
+                 Dump(ToJson(job.options)), job.request_id, job.create_time_ms, job.trace_id, job.owner})
             .status();
     created = status.ok();
     return status;

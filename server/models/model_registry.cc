@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kVersionColumns = "model, version, create_time_ms, job, description";
+constexpr std::string_view kVersionColumns = "model, version, create_time_ms, job, description, owner";
 
 absl::StatusOr<ModelVersion> VersionFromRow(const Row& row) {
   absl::StatusOr<ModelVersion> version = ModelVersionFromJson(row.Text(4));
@@ -33,6 +33,7 @@ absl::StatusOr<ModelVersion> VersionFromRow(const Row& row) {
   version->version = row.Int(1);
   version->create_time_ms = row.Int(2);
   version->job = row.Text(3);
+  version->owner = row.Text(5);
   return version;
 }
 
@@ -59,6 +60,7 @@ class Registry : public ModelRegistry {
     if (!version.ok()) return version.status();
     version->model = id;
     version->create_time_ms = absl::ToUnixMillis(absl::Now());
+    version->owner = origin.owner;
     version->job = origin.job;
     version->base = origin.base;
     version->dataset = origin.dataset;
@@ -218,10 +220,10 @@ class Registry : public ModelRegistry {
       if (!model.ok()) return model;
       return database_
           .Execute(
-              "INSERT INTO model_versions (model, version, create_time_ms, request_id, job, description) "
-              "VALUES (?, ?, ?, ?, ?, ?)",
+              "INSERT INTO model_versions (model, version, create_time_ms, request_id, job, description, owner, bytes) "
+              "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
               {version.model, version.version, version.create_time_ms, request_id, version.job,
-               ModelVersionJson(version)})
+               ModelVersionJson(version), version.owner, version.size_bytes})
           .status();
     });
   }

@@ -29,6 +29,7 @@ struct ModelArchitecture {
 struct ModelVersion {
   std::string model;    // id
   int64_t version = 0;  // from 1
+  std::string owner;    // the caller who imported it or made its job; empty: not known
   int64_t create_time_ms = 0;
   ModelArchitecture architecture;
   std::vector<std::string> tags;  // empty: a base encoder
@@ -52,8 +53,9 @@ struct Model {
   std::vector<ModelVersion> versions;  // newest first
 };
 
-// Where a trained version comes from.
+// Where a version comes from: whose it is and, of a trained one, what it was made of.
 struct ModelOrigin {
+  std::string owner;
   std::string job;
   std::string base;
   std::string dataset;

@@ -27,7 +27,8 @@ class QueueFixture : public testing::Test {
     const std::filesystem::path upload = datasets_->MakeIncomingFolder().value();
     WriteFile(upload / "0", corpus);
     std::vector<DatasetLineError> errors;
-    EXPECT_TRUE(datasets_->Add("fin", {"train.conll", Sha256Hex(corpus), upload / "0"}, std::nullopt, errors).ok());
+    EXPECT_TRUE(
+        datasets_->Add("fin", "ann", {"train.conll", Sha256Hex(corpus), upload / "0"}, std::nullopt, errors).ok());
     const std::filesystem::path import = models_->MakeIncomingFolder().value();
     std::filesystem::copy(std::filesystem::path(FINTAG_TEST_DATA) / "golden" / "checkpoints" / "safetensors", import);
     const absl::Status added = models_->Add("base", import, {}, "").status();

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 
 #include <csignal>
@@ -9,10 +10,12 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <thread>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "tests/server/storage/temporary_folder.h"
 
 namespace fintag::server {
@@ -208,12 +211,34 @@ TEST_F(AuditLogTest, WhatWasDoneIsKeptUntilItCanBeWritten) {
 }
 
 TEST_F(AuditLogTest, AnEntryWithAPlaceFitsThoughTheDiskIsFullByThen) {
+  const std::filesystem::path disk = folder_.path() / "disk";
+  std::filesystem::create_directory(disk);
+  if (mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=1m") != 0) GTEST_SKIP() << "no leave to mount";
+  const absl::Cleanup unmounting = [&] { umount2(disk.c_str(), MNT_DETACH); };
+  file_ = disk / "audit.log";
   const auto log = Open();
-  const AuditLog::Place place(*log);
-  ASSERT_TRUE(place.status().ok());
-  // Set aside, not yet part of the file.
-  EXPECT_EQ(std::filesystem::file_size(file_), 0u);
+  std::optional<AuditLog::Place> place;
+  place.emplace(*log);
+  ASSERT_TRUE(place->status().ok()) << place->status();
+  EXPECT_EQ(std::filesystem::file_size(file_), 0u);  // set aside, not part of the file
+  std::ofstream(disk / "of another") << std::string(2 << 20, 'x');
   EXPECT_TRUE(log->Write(Entry("models/a")).ok());
+  place.reset();
+  // What was set aside in advance lasts for a while, then nothing is begun.
+  int more = 0;
+  absl::Status status;
+  for (; more < 2000; ++more) {
+    const AuditLog::Place next(*log);
+    status = next.status();
+    if (!status.ok()) break;
+    ASSERT_TRUE(log->Write(Entry("models/b")).ok());
+  }
+  EXPECT_GT(more, 100);
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("Make room on the disk"));
+  std::filesystem::remove(disk / "of another");
+  EXPECT_TRUE(AuditLog::Place(*log).status().ok());
+  EXPECT_EQ(Lines().size(), static_cast<size_t>(more) + 1);
 }
 
 TEST(AuditChain, NoLineIsTooLongOrTwo) {
