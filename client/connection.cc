@@ -90,7 +90,8 @@ Connection::Connection(const Options& given, std::shared_ptr<grpc::Channel> open
       datasets(fintag::v1::DatasetService::NewStub(channel)),
       models(fintag::v1::ModelService::NewStub(channel)),
       training(fintag::v1::TrainingService::NewStub(channel)),
-      tagging(fintag::v1::TaggingService::NewStub(channel)) {}
+      tagging(fintag::v1::TaggingService::NewStub(channel)),
+      admin(fintag::v1::AdminService::NewStub(channel)) {}
 
 absl::Status Connection::Run(absl::Duration timeout, Repeat repeat,
                              const std::function<absl::Status(grpc::ClientContext&)>& call) {

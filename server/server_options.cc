@@ -50,6 +50,9 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
   app.set_config("--config", "", "Read options from this file (TOML, names as here without the dashes)");
   app.add_option("--data-dir", options.data_dir, "Folder for datasets, models and jobs; made if it is not there")
       ->required();
+  app.add_option("--restore", options.restore,
+                 "Make the data folder, which must be new or empty, of this backup (`fintag admin backup`), and end")
+      ->configurable(false);
   app.add_option("--listen", options.api.listen, "HOST:PORT of the gRPC API")
       ->check(CheckAddress)
       ->capture_default_str();

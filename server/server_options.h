@@ -19,6 +19,7 @@ namespace fintag::server {
 
 struct ServerOptions {
   std::filesystem::path data_dir;
+  std::filesystem::path restore;  // an archive to make the data folder of, in place of serving; empty: none
   std::string metrics_host = "localhost";
   int metrics_port = 9464;
   bool page = true;  // the status page, on the same port

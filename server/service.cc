@@ -1,52 +1,27 @@
 #include "server/service.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <limits>
 #include <optional>
 
 #include "core/text/strings.h"
+#include "server/api/admin_service.h"
 #include "server/api/dataset_service.h"
 #include "server/api/inference_service.h"
 #include "server/api/model_service.h"
 #include "server/api/reflection_service.h"
 #include "server/api/tagging_service.h"
 #include "server/api/training_service.h"
+#include "server/backup/restore.h"
+#include "server/backup/staged_backup.h"
 #include "server/gauges.h"
 #include "server/page/status_page.h"
+#include "server/storage/folder_lock.h"
 #include "server/telemetry/http_endpoint.h"
 
 namespace fintag::server {
 namespace {
-
-// One server a data folder.
-class FolderLock {
- public:
-  ~FolderLock() {
-    if (descriptor_ >= 0) close(descriptor_);
-  }
-
-  absl::Status Take(const std::filesystem::path& folder) {
-    std::error_code error;
-    std::filesystem::create_directories(folder, error);
-    if (error) return absl::UnknownError(StrCat("cannot make ", folder.string(), ": ", error.message()));
-    descriptor_ = open((folder / "fintagd.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (descriptor_ < 0) {
-      return absl::ErrnoToStatus(errno, StrCat("cannot write in ", folder.string()));
-    }
-    if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
-      return absl::FailedPreconditionError(StrCat("another fintagd uses ", folder.string()));
-    }
-    return absl::OkStatus();
-  }
-
- private:
-  int descriptor_ = -1;
-};
 
 // A thread for every call that may be under way, and some to refuse those beyond.
 int32_t ThreadsFor(const ServerOptions& options) {
@@ -62,6 +37,8 @@ class RunningService final : public Service {
 
   absl::Status Start(const ServerOptions& options) {
     if (absl::Status status = lock_.Take(options.data_dir); !status.ok()) return status;
+    if (absl::Status status = CheckRestored(options.data_dir); !status.ok()) return status;
+    if (absl::Status status = StagedBackup::Clear(options.data_dir); !status.ok()) return status;
     if (absl::Status status = LoadSecurity(options.security); !status.ok()) return status;
     if (absl::Status status = OpenRegistries(options); !status.ok()) return status;
     if (absl::Status status = StartEndpoints(options); !status.ok()) return status;
@@ -151,13 +128,14 @@ class RunningService final : public Service {
         std::make_unique<TrainingService>(environment, *store_, *queue_, *datasets_, *models_, options.max_watchers);
     tagging_service_ = std::make_unique<TaggingService>(environment, *loaded_, options.tagging);
     inference_service_ = std::make_unique<InferenceService>(environment, *models_, *loaded_, options.tagging);
+    admin_service_ = std::make_unique<AdminService>(environment, *database_, options.data_dir);
     reflection_service_ = std::make_unique<ReflectionService>(environment);
     ApiServerOptions api_options = options.api;
     api_options.max_threads = ThreadsFor(options);
     absl::StatusOr<std::unique_ptr<ApiServer>> api =
         ApiServer::Start(api_options, tls_.get(),
                          {dataset_service_.get(), model_service_.get(), training_service_.get(), tagging_service_.get(),
-                          inference_service_.get(), reflection_service_.get()});
+                          inference_service_.get(), admin_service_.get(), reflection_service_.get()});
     if (!api.ok()) return api.status();
     api_ = *std::move(api);
 
@@ -235,6 +213,7 @@ class RunningService final : public Service {
   std::unique_ptr<TrainingService> training_service_;
   std::unique_ptr<TaggingService> tagging_service_;
   std::unique_ptr<InferenceService> inference_service_;
+  std::unique_ptr<AdminService> admin_service_;
   std::unique_ptr<ReflectionService> reflection_service_;
   std::unique_ptr<ApiServer> api_;
   std::unique_ptr<StatusPage> page_;

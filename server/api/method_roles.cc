@@ -35,6 +35,9 @@ constexpr MethodRole kMethods[] = {
     {"fintag.v1.TaggingService/Tag", kTagger},
     {"fintag.v1.TaggingService/TagStream", kTagger},
 
+    // All datasets, models and jobs at once, the audit log too.
+    {"fintag.v1.AdminService/Backup", kAdmin},
+
     {"inference.GRPCInferenceService/ServerLive", kViewer},
     {"inference.GRPCInferenceService/ServerReady", kViewer},
     {"inference.GRPCInferenceService/ModelReady", kViewer},

@@ -41,6 +41,7 @@ void FollowedJob::TakeUp() {
   ReadEvents();
   const bool was_started = folder_.TrainerWasStarted() || history_.started || history_.failed || history_.finished;
   launch_ = !was_started && job_.state == JobState::kValidating;
+  end_.restored = folder_.WasRestored();
 }
 
 absl::Status FollowedJob::StartTrainer() {
@@ -86,6 +87,8 @@ absl::Status FollowedJob::Launch() {
       WorkerProcess::Start(surroundings_.options.trainer, folder_.path(), surroundings_.options.limits);
   if (!process.ok()) return process.status();
   process_ = *std::move(process);
+  folder_.ForgetRestore();
+  end_.restored = false;
   return absl::OkStatus();
 }
 

@@ -41,6 +41,16 @@ bool JobFolder::TrainerWasStarted() const {
   return fs::file_size(path_ / "trainer.pid", error) > 0 && !error;
 }
 
+bool JobFolder::WasRestored() const {
+  std::error_code error;
+  return fs::exists(path_ / "restored", error);
+}
+
+void JobFolder::ForgetRestore() const {
+  std::error_code error;
+  fs::remove(path_ / "restored", error);
+}
+
 std::string JobFolder::OutputTail() const {
   std::ifstream file(path_ / "trainer.out", std::ios::binary | std::ios::ate);
   if (!file) return "";

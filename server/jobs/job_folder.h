@@ -25,6 +25,10 @@ class JobFolder {
   absl::Status AppendState(StateChanged state) const;
   // Whether a trainer was ever started here.
   bool TrainerWasStarted() const;
+  // Whether the job was under way in the backup that the data folder was restored from.
+  bool WasRestored() const;
+  // It has a trainer again.
+  void ForgetRestore() const;
   // The last lines of trainer.out, at most ten and 2,000 bytes, fit for a message; empty if there are none.
   std::string OutputTail() const;
   // Fills the empty folder `to` with the checkpoint's files: linked where the file system can, else copied.

@@ -10,6 +10,7 @@ namespace {
 std::string FailureReason(const JobHistory& history, const TrainerEnd& end) {
   if (!end.launch_error.empty()) return end.launch_error;
   if (history.failed) return history.failed->reason;
+  if (end.restored) return "it was running when the backup was made that the server was restored from: submit it again";
   std::string reason;
   if (!end.exit) {
     reason = "the trainer ended without a result while the server was not running";

@@ -14,6 +14,7 @@ namespace fintag::server {
 struct TrainerEnd {
   std::optional<WorkerExit> exit;       // absent: it ended while no server watched
   std::string output;                   // the last lines of what it printed
+  bool restored = false;                // it trained in the service that this one was restored from a backup of
   std::string launch_error;             // it could not be started; empty otherwise
   std::optional<EpochResult> recorded;  // JobFolder::RecordedEpoch
 };

@@ -75,6 +75,14 @@ class SqliteDatabase : public Database {
     return status;
   }
 
+  absl::Status Snapshot(const std::filesystem::path& to, const std::function<absl::Status()>& then) override {
+    const std::scoped_lock lock(mutex_);
+    if (absl::StatusOr<std::vector<Row>> written = Run("VACUUM INTO ?", {to.string()}); !written.ok()) {
+      return written.status();
+    }
+    return then();
+  }
+
  private:
   absl::Status Error(int result) const {
     const absl::StatusCode code = CodeOf(result);

@@ -30,6 +30,17 @@ absl::Status Sync(const fs::path& path) {
   return absl::OkStatus();
 }
 
+absl::Status MakeFolder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) return ErrorOf(error, "cannot make folder", folder);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status SyncFolder(const fs::path& folder) { return Sync(folder); }
+
 absl::Status SyncTree(const fs::path& folder) {
   std::error_code error;
   for (auto entry = fs::recursive_directory_iterator(folder, error); !error && entry != fs::end(entry);
@@ -39,15 +50,6 @@ absl::Status SyncTree(const fs::path& folder) {
   if (error) return ErrorOf(error, "cannot list", folder);
   return Sync(folder);
 }
-
-absl::Status MakeFolder(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) return ErrorOf(error, "cannot make folder", folder);
-  return absl::OkStatus();
-}
-
-}  // namespace
 
 fs::path IncomingFolder(const fs::path& root) { return root / ".incoming"; }
 

@@ -51,7 +51,8 @@ class Server:
         self.start()
 
     def start(self, listen="localhost:0"):
-        from fintag.v1 import dataset_pb2_grpc, model_pb2_grpc, tagging_pb2_grpc, training_pb2_grpc
+        from fintag.v1 import (admin_pb2_grpc, dataset_pb2_grpc, model_pb2_grpc, tagging_pb2_grpc,
+                               training_pb2_grpc)
         with open(self.log, "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
                 [BIN / "fintagd", "--data-dir", self.data, "--listen", listen, "--metrics-listen",
@@ -67,6 +68,7 @@ class Server:
         self.models = model_pb2_grpc.ModelServiceStub(self.channel)
         self.jobs = training_pb2_grpc.TrainingServiceStub(self.channel)
         self.tagging = tagging_pb2_grpc.TaggingServiceStub(self.channel)
+        self.admin = admin_pb2_grpc.AdminServiceStub(self.channel)
 
     def connect(self, credentials=None):
         """A connection of its own."""

@@ -67,7 +67,7 @@ def test_other_machines_are_listened_to_where_it_is_safe(flag, host, authority, 
 
 def call(channel, method, metadata=()):
     """The status of any method, called with an empty message; its details are those of google.rpc."""
-    kinds = {"WatchJob": "unary_stream", "ExportModel": "unary_stream", "UploadDataset": "stream_unary",
+    kinds = {"WatchJob": "unary_stream", "ExportModel": "unary_stream", "Backup": "unary_stream", "UploadDataset": "stream_unary",
              "ImportModel": "stream_unary", "TagStream": "stream_stream", "ModelStreamInfer": "stream_stream",
              "ServerReflectionInfo": "stream_stream"}
     kind = kinds.get(method.split("/")[1], "unary_unary")

@@ -287,8 +287,9 @@ TEST(Completion, KnowsEveryCommandAndOption) {
   for (const char* shell : {"bash", "zsh", "fish"}) {
     const Outcome outcome = RunFintag({"completion", shell});
     EXPECT_EQ(outcome.status, kDone);
-    for (const char* word : {"datasets upload", "jobs watch", "models export", "conll", "learning-rate", "no-shuffle",
-                             "request-id", "server", "health", "service", "bench", "max-outstanding", "completion"}) {
+    for (const char* word :
+         {"datasets upload", "jobs watch", "models export", "conll", "learning-rate", "no-shuffle", "request-id",
+          "server", "health", "service", "bench", "max-outstanding", "admin backup", "completion"}) {
       EXPECT_NE(outcome.out.find(word), std::string::npos) << shell << " " << word;
     }
   }

@@ -21,6 +21,7 @@ TEST(MethodRoles, EveryMethodOfEveryServiceHasAnEntry) {
   google::protobuf::LinkMessageReflection<fintag::v1::GetModelRequest>();
   google::protobuf::LinkMessageReflection<fintag::v1::GetJobRequest>();
   google::protobuf::LinkMessageReflection<fintag::v1::TagRequest>();
+  google::protobuf::LinkMessageReflection<fintag::v1::BackupRequest>();
   google::protobuf::LinkMessageReflection<inference::ServerLiveRequest>();
   google::protobuf::LinkMessageReflection<grpc::health::v1::HealthCheckRequest>();
   google::protobuf::LinkMessageReflection<grpc::reflection::v1alpha::ServerReflectionRequest>();
