@@ -13,6 +13,11 @@ grpc::Status FinishCall(const CallEnvironment& environment, const std::string& c
   // The message stays out of the log: it may quote a user's text.
   const bool ours = status.code() == absl::StatusCode::kInternal || status.code() == absl::StatusCode::kUnknown ||
                     status.code() == absl::StatusCode::kDataLoss;
+  if (status.code() == absl::StatusCode::kDataLoss) {
+    // Of our own files and rows alone, which the operator must know.
+    environment.logger.Write(Severity::kError, "stored data is damaged",
+                             {{"method", method}, {"error", std::string(status.message())}});
+  }
   environment.logger.Write(
       ours ? Severity::kError : Severity::kInfo, "call",
       {{"method", method}, {"code", code}, {"seconds", absl::StrFormat("%.6f", seconds)}, {"caller", caller}});

@@ -11,6 +11,7 @@
 #include "core/text/strings.h"
 #include "core/training/sha256.h"
 #include "server/api/status_conversion.h"
+#include "server/storage/disk_error.h"
 
 namespace fintag::server {
 namespace {
@@ -22,10 +23,7 @@ constexpr size_t kLongestName = 255;  // of a file, as file systems have it
 // Stays free for what the server and its trainers write themselves.
 constexpr int64_t kSpared = 64 << 20;
 
-absl::Status NoRoom(std::string_view what) {
-  return absl::ResourceExhaustedError(
-      StrCat(what, ": delete models, datasets or finished jobs that nobody needs, or give --data-dir a larger disk"));
-}
+absl::Status NoRoom(std::string_view what) { return absl::ResourceExhaustedError(StrCat(what, ": ", kMakeRoom)); }
 
 // Whether the disk of `folder` takes `bytes` more. Asked again while they arrive: others write as well.
 absl::Status CheckRoom(const std::filesystem::path& folder, int64_t bytes) {
@@ -66,7 +64,7 @@ class OutputFile {
   absl::Status Failure() const {
     const int error = open_error_ != 0 ? open_error_ : errno;
     if (error == ENOSPC || error == EDQUOT) return NoRoom("the server's disk is full");
-    return absl::ErrnoToStatus(error, StrCat("cannot write ", path_.filename().string()));
+    return DiskError(error, StrCat("cannot write ", path_.filename().string()));
   }
 
   const std::filesystem::path path_;

@@ -11,6 +11,7 @@
 
 #include "core/text/strings.h"
 #include "server/backup/archive_format.h"
+#include "server/storage/disk_error.h"
 
 namespace fintag::server {
 namespace {
@@ -21,11 +22,11 @@ namespace fs = std::filesystem;
 absl::Status LinkOrCopy(int folder, const std::string& name, const fs::path& target) {
   if (linkat(folder, name.c_str(), AT_FDCWD, target.c_str(), 0) == 0) return absl::OkStatus();
   if (errno != EXDEV && errno != EPERM && errno != EMLINK && errno != ENOTSUP && errno != ENOSYS) {
-    return absl::ErrnoToStatus(errno, StrCat("cannot link ", name));
+    return DiskError(errno, StrCat("cannot link ", name));
   }
   std::error_code error;
   fs::copy_file(StrCat("/proc/self/fd/", folder, "/", name), target, error);
-  if (error) return absl::ErrnoToStatus(error.value(), StrCat("cannot copy ", name));
+  if (error) return DiskError(error.value(), StrCat("cannot copy ", name));
   return absl::OkStatus();
 }
 
@@ -34,16 +35,16 @@ absl::Status LinkOrCopy(int folder, const std::string& name, const fs::path& tar
 absl::StatusOr<std::vector<LinkedFile>> LinkFiles(const fs::path& from, const fs::path& to,
                                                   const std::function<bool(const std::string& name)>& wanted) {
   const int folder = open(from.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0) return absl::ErrnoToStatus(errno, StrCat("cannot open ", from.string()));
+  if (folder < 0) return DiskError(errno, StrCat("cannot open ", from.string()));
   const std::unique_ptr<DIR, int (*)(DIR*)> entries(fdopendir(folder), closedir);
   if (entries == nullptr) {
     const int error = errno;
     close(folder);
-    return absl::ErrnoToStatus(error, StrCat("cannot list ", from.string()));
+    return DiskError(error, StrCat("cannot list ", from.string()));
   }
   std::error_code error;
   fs::create_directories(to, error);
-  if (error) return absl::ErrnoToStatus(error.value(), StrCat("cannot make ", to.string()));
+  if (error) return DiskError(error.value(), StrCat("cannot make ", to.string()));
   std::vector<LinkedFile> files;
   errno = 0;
   while (const dirent* entry = readdir(entries.get())) {
@@ -53,11 +54,11 @@ absl::StatusOr<std::vector<LinkedFile>> LinkFiles(const fs::path& from, const fs
     if (fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(status.st_mode)) continue;
     if (absl::Status linked = LinkOrCopy(folder, name, to / name); !linked.ok()) return linked;
     // Of the link, which is the file that was there when it was made.
-    if (lstat((to / name).c_str(), &status) != 0) return absl::ErrnoToStatus(errno, StrCat("cannot stat ", name));
+    if (lstat((to / name).c_str(), &status) != 0) return DiskError(errno, StrCat("cannot stat ", name));
     files.push_back({name, status.st_size, status.st_mtime});
     errno = 0;
   }
-  if (errno != 0) return absl::ErrnoToStatus(errno, StrCat("cannot list ", from.string()));
+  if (errno != 0) return DiskError(errno, StrCat("cannot list ", from.string()));
   return files;
 }
 

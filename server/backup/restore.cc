@@ -17,6 +17,7 @@
 #include "core/training/sha256.h"
 #include "server/backup/tar_reader.h"
 #include "server/storage/database.h"
+#include "server/storage/disk_error.h"
 #include "server/storage/folder_lock.h"
 #include "server/storage/folders.h"
 #include "server/storage/schema.h"
@@ -30,7 +31,7 @@ constexpr int64_t kLargestManifest = 1 << 20;
 constexpr int64_t kSpared = 64 << 20;  // stays free for what the server writes itself
 
 absl::Status ErrorOf(const std::error_code& error, std::string_view what, const fs::path& path) {
-  return absl::ErrnoToStatus(error.value(), StrCat(what, " ", path.string()));
+  return DiskError(error.value(), StrCat(what, " ", path.string()));
 }
 
 // What does not count: the lock, and what a file system has in its uppermost folder.

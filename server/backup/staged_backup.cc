@@ -17,6 +17,7 @@
 #include "core/version.h"
 #include "server/backup/linked_folder.h"
 #include "server/backup/tar_writer.h"
+#include "server/storage/disk_error.h"
 
 namespace fintag::server {
 namespace {
@@ -48,7 +49,7 @@ absl::Status Gone(const std::string& name, const absl::Status& status) {
 // Where the last whole line of the first `size` bytes ends.
 absl::StatusOr<int64_t> EndOfLines(const fs::path& file, int64_t size) {
   const int descriptor = open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return absl::ErrnoToStatus(errno, StrCat("cannot open ", file.string()));
+  if (descriptor < 0) return DiskError(errno, StrCat("cannot open ", file.string()));
   const absl::Cleanup closing = [descriptor] { close(descriptor); };
   char buffer[4096];
   for (int64_t end = size; end > 0;) {
@@ -68,7 +69,7 @@ absl::Status WriteFile(const fs::path& path, const StagedFile& file, TarWriter& 
                        std::string& checksums) {
   if (absl::Status begun = tar.Begin(file.name, file.size, file.unix_seconds); !begun.ok()) return begun;
   const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return absl::ErrnoToStatus(errno, StrCat("cannot open ", file.name));
+  if (descriptor < 0) return DiskError(errno, StrCat("cannot open ", file.name));
   const absl::Cleanup closing = [descriptor] { close(descriptor); };
   Sha256 sha256;
   for (int64_t left = file.size; left > 0;) {
@@ -96,16 +97,16 @@ absl::Status WriteText(const std::string& name, const std::string& text, int64_t
 absl::Status StagedBackup::Clear(const fs::path& data_dir) {
   std::error_code error;
   fs::remove_all(StagingRoot(data_dir), error);
-  if (error) return absl::ErrnoToStatus(error.value(), StrCat("cannot remove ", StagingRoot(data_dir).string()));
+  if (error) return DiskError(error.value(), StrCat("cannot remove ", StagingRoot(data_dir).string()));
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<StagedBackup>> StagedBackup::Create(Database& database, const fs::path& data_dir) {
   std::error_code error;
   fs::create_directories(StagingRoot(data_dir), error);
-  if (error) return absl::ErrnoToStatus(error.value(), StrCat("cannot make ", StagingRoot(data_dir).string()));
+  if (error) return DiskError(error.value(), StrCat("cannot make ", StagingRoot(data_dir).string()));
   std::string name = (StagingRoot(data_dir) / "XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) return absl::ErrnoToStatus(errno, StrCat("cannot make ", name));
+  if (mkdtemp(name.data()) == nullptr) return DiskError(errno, StrCat("cannot make ", name));
   std::unique_ptr<StagedBackup> staged(new StagedBackup(name));
   absl::Status linked =
       database.Snapshot(staged->folder_ / "fintag.db", [&] { return staged->LinkAll(database, data_dir); });
@@ -130,7 +131,7 @@ absl::Status StagedBackup::LinkAll(Database& database, const fs::path& data_dir)
   manifest_.schema_version = rows->at(0).Int(0);
   std::error_code error;
   const auto size = fs::file_size(folder_ / "fintag.db", error);
-  if (error) return absl::ErrnoToStatus(error.value(), "cannot find the snapshot of the store");
+  if (error) return DiskError(error.value(), "cannot find the snapshot of the store");
   files_.push_back({"fintag.db", static_cast<int64_t>(size), manifest_.create_time_ms / 1000});
 
   rows = database.Query("SELECT id FROM datasets ORDER BY position");

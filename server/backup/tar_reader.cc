@@ -25,7 +25,8 @@ class Reader final : public TarReader {
   absl::Status Open() {
     if (archive_read_open_filename(archive_.get(), file_.c_str(), kReadBytes) == ARCHIVE_OK) return absl::OkStatus();
     const int error = archive_errno(archive_.get());
-    if (error > 0) return absl::ErrnoToStatus(error, StrCat("cannot open ", file_.string()));
+    if (error > 0 && error != ARCHIVE_ERRNO_FILE_FORMAT)
+      return absl::ErrnoToStatus(error, StrCat("cannot open ", file_.string()));
     return Damaged();
   }
 

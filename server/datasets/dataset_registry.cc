@@ -12,6 +12,7 @@
 #include "core/training/word_lookup.h"
 #include "server/datasets/dataset_json.h"
 #include "server/datasets/dataset_parsing.h"
+#include "server/storage/disk_error.h"
 #include "server/storage/folders.h"
 #include "server/storage/paging.h"
 #include "server/storage/resource_name.h"
@@ -46,7 +47,7 @@ absl::Status KeepGiven(const fs::path& folder, const std::string& part, const Re
   std::error_code error;
   fs::rename(file.path, folder / (part + ".given"), error);
   if (!error) return absl::OkStatus();
-  return absl::ErrnoToStatus(error.value(), StrCat("cannot keep ", file.path.string()));
+  return DiskError(error.value(), StrCat("cannot keep ", file.path.string()));
 }
 
 class Registry : public DatasetRegistry {

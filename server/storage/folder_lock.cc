@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "core/text/strings.h"
+#include "server/storage/disk_error.h"
 
 namespace fintag::server {
 
@@ -18,9 +19,9 @@ FolderLock::~FolderLock() {
 absl::Status FolderLock::Take(const std::filesystem::path& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  if (error) return absl::ErrnoToStatus(error.value(), StrCat("cannot make ", folder.string()));
+  if (error) return DiskError(error.value(), StrCat("cannot make ", folder.string()));
   descriptor_ = open((folder / kFile).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (descriptor_ < 0) return absl::ErrnoToStatus(errno, StrCat("cannot write in ", folder.string()));
+  if (descriptor_ < 0) return DiskError(errno, StrCat("cannot write in ", folder.string()));
   if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
     return absl::FailedPreconditionError(StrCat("another fintagd uses ", folder.string()));
   }

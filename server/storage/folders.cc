@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/text/strings.h"
+#include "server/storage/disk_error.h"
 
 namespace fintag::server {
 namespace {
@@ -17,16 +18,16 @@ namespace {
 namespace fs = std::filesystem;
 
 absl::Status ErrorOf(const std::error_code& error, std::string_view what, const fs::path& path) {
-  return absl::ErrnoToStatus(error.value(), StrCat(what, " ", path.string()));
+  return DiskError(error.value(), StrCat(what, " ", path.string()));
 }
 
 absl::Status Sync(const fs::path& path) {
   const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (descriptor < 0) return absl::ErrnoToStatus(errno, StrCat("cannot open ", path.string()));
+  if (descriptor < 0) return DiskError(errno, StrCat("cannot open ", path.string()));
   const int result = fsync(descriptor);
   const int error = errno;
   close(descriptor);
-  if (result != 0) return absl::ErrnoToStatus(error, StrCat("cannot sync ", path.string()));
+  if (result != 0) return DiskError(error, StrCat("cannot sync ", path.string()));
   return absl::OkStatus();
 }
 
@@ -64,7 +65,7 @@ absl::Status PrepareRoot(const fs::path& root) {
 absl::StatusOr<fs::path> MakeIncoming(const fs::path& root) {
   std::string name = (IncomingFolder(root) / "XXXXXX").string();
   if (mkdtemp(name.data()) == nullptr) {
-    return absl::ErrnoToStatus(errno, StrCat("cannot make a folder in ", IncomingFolder(root).string()));
+    return DiskError(errno, StrCat("cannot make a folder in ", IncomingFolder(root).string()));
   }
   chmod(name.c_str(), 0755);  // mkdtemp's 0700 would shut out a backup that runs as another user
   return fs::path(name);
@@ -74,7 +75,7 @@ absl::Status MoveIntoPlace(const fs::path& from, const fs::path& to) {
   if (absl::Status synced = SyncTree(from); !synced.ok()) return synced;
   if (absl::Status made = MakeFolder(to.parent_path()); !made.ok()) return made;
   if (rename(from.c_str(), to.c_str()) != 0) {
-    return absl::ErrnoToStatus(errno, StrCat("cannot rename ", from.string(), " to ", to.string()));
+    return DiskError(errno, StrCat("cannot rename ", from.string(), " to ", to.string()));
   }
   // The parent may be new as well.
   for (const fs::path& folder : {to.parent_path(), to.parent_path().parent_path()}) {
@@ -90,7 +91,7 @@ absl::Status RemoveFolder(const fs::path& root, const fs::path& folder) {
     if (!fresh.ok()) return fresh.status();
     doomed = *fresh;
     if (rename(folder.c_str(), (doomed / "removed").c_str()) != 0 && errno != ENOENT) {
-      return absl::ErrnoToStatus(errno, StrCat("cannot take away ", folder.string()));
+      return DiskError(errno, StrCat("cannot take away ", folder.string()));
     }
   }
   std::error_code error;
