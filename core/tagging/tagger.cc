@@ -171,7 +171,7 @@ class BertTagger final : public Tagger {
 
 absl::StatusOr<std::unique_ptr<Tagger>> LoadIn(const std::filesystem::path& folder, const at::Device& device,
                                                Precision precision, int32_t threads) {
-  absl::StatusOr<Checkpoint> checkpoint = ReadCheckpoint(folder);
+  absl::StatusOr<Checkpoint> checkpoint = ReadCheckpoint(folder, WeightAccess::kRead);
   if (!checkpoint.ok()) return checkpoint.status();
   const BertConfig& config = checkpoint->config;
   // Create() would draw a fresh classifier where the weights have none: right for training, nonsense for tagging.

@@ -129,6 +129,11 @@ absl::StatusOr<TrainingInput> ReadTrainingInput(const JobSpec& spec, const std::
   if (!errors.ok()) return errors;
   absl::StatusOr<std::string> base_sha256 = Sha256HexOfWeights(spec.base);
   if (!base_sha256.ok()) return base_sha256.status();
+  if (!spec.base_sha256.empty() && *base_sha256 != spec.base_sha256) {
+    return absl::DataLossError(
+        "the weights of the base are damaged (another SHA-256 than when they were stored): import it again as a new "
+        "version, and train from that");
+  }
   input.base_sha256 = *std::move(base_sha256);
   return input;
 }

@@ -15,6 +15,7 @@ namespace fintag {
 std::string JobSpecJson(const JobSpec& spec) {
   const nlohmann::json object = {{"job", spec.job},
                                  {"base", spec.base.string()},
+                                 {"base_sha256", spec.base_sha256},
                                  {"train", spec.train.string()},
                                  {"validation", spec.validation.string()},
                                  {"train_name", spec.train_name},
@@ -33,6 +34,7 @@ absl::StatusOr<JobSpec> ParseJobSpec(std::string_view json) {
   std::string base, train, validation;
   const std::vector<std::pair<std::string, std::string*>> fields = {{"job", &spec.job},
                                                                     {"base", &base},
+                                                                    {"base_sha256", &spec.base_sha256},
                                                                     {"train", &train},
                                                                     {"validation", &validation},
                                                                     {"train_name", &spec.train_name},

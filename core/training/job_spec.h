@@ -14,6 +14,7 @@ namespace fintag {
 struct JobSpec {
   std::string job;                   // "jobs/abc", for messages
   std::filesystem::path base;        // checkpoint folder
+  std::string base_sha256;           // that its weights must have (Sha256HexOfWeights); empty: any
   std::filesystem::path train;       // corpus file
   std::filesystem::path validation;  // corpus file; empty where there is none
   std::string train_name;            // name of the file as the user gave it, for error messages

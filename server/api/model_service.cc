@@ -78,6 +78,14 @@ absl::Status ModelService::Export(const std::string& name,
   absl::StatusOr<std::vector<fintag::v1::FileDescription>> files = DescribeFiles(folder);
   if (!files.ok()) return files.status();
 
+  for (const fintag::v1::FileDescription& file : *files) {
+    // Where these weights are there, the version's own checksum is theirs.
+    if (file.file_name() == "model.safetensors" && file.sha256() != version->weights_sha256) {
+      return absl::DataLossError(StrCat("the weights of ", version->name(),
+                                        " are damaged: their SHA-256 is not that of when they were stored"));
+    }
+  }
+
   fintag::v1::ExportModelResponse message;
   message.mutable_start()->set_name(version->name());
   std::erase_if(*files, [](const fintag::v1::FileDescription& file) { return file.file_name() == kPrecisionFile; });

@@ -69,6 +69,7 @@ absl::Status FollowedJob::Launch() {
   JobSpec spec;
   spec.job = "jobs/" + job_.id;
   spec.base = fs::absolute(surroundings_.models.Folder(*base));
+  spec.base_sha256 = base->weights_sha256;
   spec.train = corpus / "train.jsonl";
   spec.train_name = dataset->train.file_name;
   spec.train_sha256 = dataset->train.sha256;
@@ -92,7 +93,7 @@ absl::Status FollowedJob::Launch() {
   return absl::OkStatus();
 }
 
-absl::Status FollowedJob::Advance(absl::Time now) {
+absl::Status FollowedJob::Advance(std::chrono::steady_clock::time_point now) {
   if (launch_ && job_.state == JobState::kValidating) {
     if (absl::Status started = StartTrainer(); !started.ok()) return started;
   }
@@ -134,11 +135,11 @@ void FollowedJob::EnterRunning() {
   if (absl::StatusOr<Job> moved = surroundings_.store.Move(job_.id, JobState::kRunning); moved.ok()) job_ = *moved;
 }
 
-void FollowedJob::Stop(absl::Time now) {
-  if (told_to_stop_ == absl::InfiniteFuture()) {
+void FollowedJob::Stop(std::chrono::steady_clock::time_point now) {
+  if (!told_to_stop_) {
     process_->Terminate();
     told_to_stop_ = now;
-  } else if (!killed_ && now - told_to_stop_ >= absl::Seconds(surroundings_.options.cancel_seconds)) {
+  } else if (!killed_ && now - *told_to_stop_ >= std::chrono::duration<double>(surroundings_.options.cancel_seconds)) {
     process_->Kill();
     killed_ = true;
   }

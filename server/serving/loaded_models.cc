@@ -4,6 +4,7 @@
 #include <exception>
 #include <future>
 #include <map>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -171,7 +172,7 @@ class Models final : public LoadedModels {
   absl::StatusOr<std::shared_ptr<const LoadedModel>> Load(const ModelVersion& version) const {
     // Whatever happens here, the slot must become ready: others wait for it.
     try {
-      absl::StatusOr<std::unique_ptr<Tagger>> tagger = load_(registry_.Folder(version), options_.tagger);
+      absl::StatusOr<std::unique_ptr<Tagger>> tagger = load_(version, registry_.Folder(version), options_.tagger);
       if (!tagger.ok()) return tagger.status();
       std::shared_ptr<LoadedModel> model(new LoadedModel, [](LoadedModel* unloaded) {
         delete unloaded;
@@ -187,6 +188,9 @@ class Models final : public LoadedModels {
             if (on_batch) on_batch(version, report);
           });
       return model;
+    } catch (const std::bad_alloc&) {
+      return absl::ResourceExhaustedError(StrCat("the server has not enough memory to load ", version.name(),
+                                                 ": try again when other models are idle"));
     } catch (const std::exception& error) {
       return absl::ResourceExhaustedError(StrCat("cannot load ", version.name(), ": ", error.what()));
     }

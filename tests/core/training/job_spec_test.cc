@@ -14,6 +14,7 @@ JobSpec SomeSpec() {
   JobSpec spec;
   spec.job = "jobs/abc";
   spec.base = "/models/base";
+  spec.base_sha256 = "ab12";
   spec.train = "train.jsonl";
   spec.validation = "validation.jsonl";
   spec.train_name = "FIN5.txt";

@@ -74,7 +74,9 @@ class LoadedModelsTest : public ::testing::Test {
           std::lock_guard lock(log_.mutex);
           batches_[version.name()] += report.windows;
         },
-        [this](const std::filesystem::path& folder, const TaggerOptions&) { return Load(folder); });
+        [this](const ModelVersion&, const std::filesystem::path& folder, const TaggerOptions&) {
+          return Load(folder);
+        });
   }
 
   absl::StatusOr<std::unique_ptr<Tagger>> Load(const std::filesystem::path& folder) {
