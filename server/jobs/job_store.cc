@@ -1,5 +1,6 @@
 #include "server/jobs/job_store.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "absl/time/clock.h"
@@ -220,8 +221,9 @@ absl::StatusOr<Job> JobStore::Move(const std::string& id, JobState to, const std
           StrCat("jobs/", id, " is ", JobStateName(job->state), " and cannot become ", JobStateName(to)));
     }
     job->state = to;
-    if (to == JobState::kValidating) job->start_time_ms = NowMs();
-    if (IsFinal(to)) job->end_time_ms = NowMs();
+    // Never before what came first, though the clock may have been set back.
+    if (to == JobState::kValidating) job->start_time_ms = std::max(NowMs(), job->create_time_ms);
+    if (IsFinal(to)) job->end_time_ms = std::max({NowMs(), job->create_time_ms, job->start_time_ms});
     job->failure_reason = failure_reason;
     job->model_version = model_version;
     return database_

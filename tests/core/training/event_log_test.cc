@@ -319,5 +319,20 @@ TEST(EventLog, FinalStatesAreThree) {
   for (const char* state : {"QUEUED", "VALIDATING", "RUNNING", "CANCELLING", ""}) EXPECT_FALSE(IsFinalState(state));
 }
 
+TEST(EventLog, TimesNeverRunBackwards) {
+  const TemporaryFolder folder;
+  const std::filesystem::path file = folder.path() / "events.log";
+  Event event;
+  event.sequence = 1;
+  event.unix_milliseconds = int64_t{1} << 42;  // the clock was set back since
+  event.what = StateChanged{"QUEUED", "", ""};
+  std::ofstream(file) << EncodeEvent(event);
+  ASSERT_TRUE(EventLogWriter::Open(file).value()->Append(event).ok());
+  std::vector<Event> events;
+  ASSERT_TRUE(EventLogReader::Open(file)->ReadNew(events).ok());
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(events[1].unix_milliseconds, int64_t{1} << 42);
+}
+
 }  // namespace
 }  // namespace fintag

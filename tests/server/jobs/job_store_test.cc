@@ -211,5 +211,12 @@ TEST_F(JobStoreTest, DeletesFinalJobsOnly) {
   EXPECT_TRUE(absl::IsNotFound(store_->Delete(job.id)));
 }
 
+TEST_F(JobStoreTest, TimesStayInOrderThoughTheClockWasSetBack) {
+  const Job job = Insert();
+  Run("UPDATE jobs SET create_time_ms = 9000000000000");
+  EXPECT_EQ(store_->Move(job.id, kValidating)->start_time_ms, 9000000000000);
+  EXPECT_EQ(store_->Move(job.id, kFailed, "why")->end_time_ms, 9000000000000);
+}
+
 }  // namespace
 }  // namespace fintag::server
