@@ -2,6 +2,7 @@
 #include <grpc/support/log.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -35,6 +36,14 @@ void LogGrpc(gpr_log_func_args* message) {
                      {{"text", message->message}});
 }
 
+// As many files and connections as the system lets us have: the usual limit of 1,024 is there for old programs.
+void RaiseFileLimit() {
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int Failed(const absl::Status& status) {
   std::fprintf(stderr, "fintagd: %s\n", std::string(status.message()).c_str());
   return 1;
@@ -61,6 +70,7 @@ int main(int argc, char** argv) {
   if (parsed.options.jobs.trainer.empty()) {
     parsed.options.jobs.trainer = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "fintag-train";
   }
+  RaiseFileLimit();
   const sigset_t signals = BlockStopSignals();
   // To the end of the process, as gRPC's threads are.
   static const fintag::server::Logger logger(parsed.options.log_format);

@@ -17,6 +17,7 @@
 #include "server/backup/staged_backup.h"
 #include "server/gauges.h"
 #include "server/page/status_page.h"
+#include "server/storage/disk_error.h"
 #include "server/storage/folder_lock.h"
 #include "server/telemetry/http_endpoint.h"
 
@@ -135,7 +136,8 @@ class RunningService final : public Service {
     absl::StatusOr<std::unique_ptr<ApiServer>> api =
         ApiServer::Start(api_options, tls_.get(),
                          {dataset_service_.get(), model_service_.get(), training_service_.get(), tagging_service_.get(),
-                          inference_service_.get(), admin_service_.get(), reflection_service_.get()});
+                          inference_service_.get(), admin_service_.get(), reflection_service_.get()},
+                         [this](int error) { OnRefusal(error); });
     if (!api.ok()) return api.status();
     api_ = *std::move(api);
 
@@ -168,6 +170,14 @@ class RunningService final : public Service {
     } else {
       logger_.Write(Severity::kError, "changed files are not taken: those before stay in use",
                     {{"what", what}, {"error", std::string(status.message())}});
+    }
+  }
+
+  void OnRefusal(int error) {
+    if (error == 0) {
+      logger_.Write(Severity::kInfo, "connections are taken again");
+    } else {
+      logger_.Write(Severity::kError, "connections are refused", {{"error", DiskError(error, "accept").ToString()}});
     }
   }
 
