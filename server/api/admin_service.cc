@@ -1,6 +1,7 @@
 #include "server/api/admin_service.h"
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "core/training/sha256.h"
@@ -55,7 +56,7 @@ absl::Status AdminService::Send(grpc::ServerWriter<fintag::v1::BackupResponse>& 
 
 grpc::Status AdminService::Backup(grpc::ServerContext* context, const fintag::v1::BackupRequest*,
                                   grpc::ServerWriter<fintag::v1::BackupResponse>* writer) {
-  return RunCall(environment_, *context, "fintag.v1.AdminService/Backup", [&] { return Send(*writer); });
+  return RunCall(environment_, *context, std::string("fintag.v1.AdminService/Backup"), [&] { return Send(*writer); });
 }
 
 }  // namespace fintag::server

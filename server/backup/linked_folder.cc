@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 // By way of the open folder, whichever name it has by now.
 absl::Status LinkOrCopy(int folder, const std::string& name, const fs::path& target) {
   if (linkat(folder, name.c_str(), AT_FDCWD, target.c_str(), 0) == 0) return absl::OkStatus();
+  if (errno == EEXIST) return absl::AlreadyExistsError(name);
   if (errno != EXDEV && errno != EPERM && errno != EMLINK && errno != ENOTSUP && errno != ENOSYS) {
     return DiskError(errno, StrCat("cannot link ", name));
   }
@@ -52,7 +53,9 @@ absl::StatusOr<std::vector<LinkedFile>> LinkFiles(const fs::path& from, const fs
     struct stat status;
     if (!IsPlainFileName(name) || !wanted(name)) continue;
     if (fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(status.st_mode)) continue;
-    if (absl::Status linked = LinkOrCopy(folder, name, to / name); !linked.ok()) return linked;
+    const absl::Status linked = LinkOrCopy(folder, name, to / name);
+    if (absl::IsAlreadyExists(linked)) continue;  // a list may name a file twice that is replaced meanwhile
+    if (!linked.ok()) return linked;
     // Of the link, which is the file that was there when it was made.
     if (lstat((to / name).c_str(), &status) != 0) return DiskError(errno, StrCat("cannot stat ", name));
     files.push_back({name, status.st_size, status.st_mtime});

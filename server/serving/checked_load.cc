@@ -13,7 +13,7 @@ absl::StatusOr<std::unique_ptr<Tagger>> CheckedLoad(const ModelVersion& version,
   };
   absl::StatusOr<std::string> sha256 = Sha256HexOfWeights(folder);
   if (absl::IsNotFound(sha256.status())) return damaged("its weights are gone");
-  if (!sha256.ok()) return damaged(std::string(sha256.status().message()));
+  if (!sha256.ok()) return damaged("its weights cannot be read");
   if (*sha256 != version.weights_sha256) return damaged("its weights have another SHA-256 than when they were stored");
   return Tagger::Load(folder, options);
 }

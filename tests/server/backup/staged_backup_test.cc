@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <map>
 #include <thread>
 
@@ -114,7 +115,9 @@ TEST(StagedBackup, IsOfOneCheckpointWhileItsTrainerReplacesIt) {
     const auto files = FilesOf(Archived(**backup));
     const bool has_one = files.contains("jobs/running/checkpoint/a");
     EXPECT_EQ(has_one, files.contains("jobs/running/checkpoint/b"));
-    if (has_one) EXPECT_EQ(files.at("jobs/running/checkpoint/a"), files.at("jobs/running/checkpoint/b"));
+    if (has_one) {
+      EXPECT_EQ(files.at("jobs/running/checkpoint/a"), files.at("jobs/running/checkpoint/b"));
+    }
   }
   stop = true;
   trainer.join();
