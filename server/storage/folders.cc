@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <system_error>
 #include <vector>
@@ -82,12 +83,12 @@ absl::Status MoveIntoPlace(const fs::path& from, const fs::path& to) {
 }
 
 absl::Status RemoveFolder(const fs::path& root, const fs::path& folder) {
+  static std::atomic<int64_t> removed = 0;
   fs::path doomed = folder;
   if (folder.parent_path() != IncomingFolder(root)) {
-    absl::StatusOr<fs::path> fresh = MakeIncoming(root);
-    if (!fresh.ok()) return fresh.status();
-    doomed = *fresh;
-    if (rename(folder.c_str(), (doomed / "removed").c_str()) != 0 && errno != ENOENT) {
+    // A new name in a folder that is there: a full disk, which this is to make room on, may have none for a new folder.
+    doomed = IncomingFolder(root) / StrCat("removed-", ++removed);
+    if (rename(folder.c_str(), doomed.c_str()) != 0 && errno != ENOENT) {
       return absl::ErrnoToStatus(errno, StrCat("cannot take away ", folder.string()));
     }
   }
