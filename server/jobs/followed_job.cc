@@ -142,6 +142,7 @@ void FollowedJob::Stop(absl::Time now) {
 }
 
 absl::Status FollowedJob::Finish() {
+  if (!registration_.valid()) folder_.RemoveHalfWritten();
   if (!log_status_.ok()) {
     return Move(JobState::kFailed, StrCat("the event log cannot be read: ", log_status_.message()), "");
   }
@@ -211,9 +212,10 @@ absl::Status FollowedJob::Close() {
     if (!appended.ok() && !absl::IsDataLoss(appended) && !absl::IsNotFound(appended)) return appended;
     ReadEvents();
   }
-  if (absl::Status closed = surroundings_.store.CloseLog(job_.id); !closed.ok()) return closed;
-  // Registered, or nothing worth keeping. Of a failed job it may be all there is.
+  // Registered, or nothing worth keeping. Of a failed job it may be all there is. Before the log counts as closed:
+  // after that nobody looks here again.
   if (job_.state != JobState::kFailed) folder_.RemoveCheckpoint();
+  if (absl::Status closed = surroundings_.store.CloseLog(job_.id); !closed.ok()) return closed;
   done_ = true;
   return absl::OkStatus();
 }

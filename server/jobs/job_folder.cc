@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "core/model/atomic_folder.h"
 #include "core/text/strings.h"
 #include "core/training/file_io.h"
 #include "core/training/training_json.h"
@@ -93,6 +94,16 @@ std::optional<EpochResult> JobFolder::RecordedEpoch() const {
     // Another trainer's record: the log is enough.
   }
   return std::nullopt;
+}
+
+void JobFolder::RemoveHalfWritten() const {
+  AtomicFolder::Recover(checkpoint()).IgnoreError();  // what stays goes with the job
+  std::error_code error;
+  for (auto entry = fs::directory_iterator(path_, error); !error && entry != fs::end(entry); entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    std::error_code stays;
+    if (name.starts_with(".scratch-") || name.ends_with(".tmp")) fs::remove(entry->path(), stays);
+  }
 }
 
 void JobFolder::RemoveCheckpoint() const {

@@ -30,6 +30,8 @@ class JobFolder {
   // Fills the empty folder `to` with the checkpoint's files: linked where the file system can, else copied.
   absl::Status LinkCheckpoint(const std::filesystem::path& to) const;
   void RemoveCheckpoint() const;
+  // What a killed trainer or server was writing goes; only while no trainer works. The checkpoint that was whole stays.
+  void RemoveHalfWritten() const;
   // Epoch, scores and unseen of the epoch whose weights are in the checkpoint, as its fintag.json has them; nothing if
   // it does not say. A trainer killed between checkpoint and event has written more than its log tells.
   std::optional<EpochResult> RecordedEpoch() const;
