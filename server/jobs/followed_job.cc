@@ -215,7 +215,8 @@ absl::Status FollowedJob::Close() {
   // Registered, or nothing worth keeping. Of a failed job it may be all there is. Before the log counts as closed:
   // after that nobody looks here again.
   if (job_.state != JobState::kFailed) folder_.RemoveCheckpoint();
-  if (absl::Status closed = surroundings_.store.CloseLog(job_.id); !closed.ok()) return closed;
+  absl::Status closed = surroundings_.store.CloseLog(job_.id);
+  if (!closed.ok() && !absl::IsNotFound(closed)) return closed;  // NOT_FOUND: it was deleted just now
   done_ = true;
   return absl::OkStatus();
 }
