@@ -1,0 +1,65 @@
+"""A small disk of our own, to be filled: a tmpfs in a mount namespace that nobody else sees and that goes with us."""
+import contextlib
+import ctypes
+import os
+import shutil
+import subprocess
+
+CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
+MS_REC, MS_PRIVATE = 1 << 14, 1 << 18
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def enter_namespace():
+    """Gives this process mounts of its own. Before any other thread starts: a user namespace, which callers who are not
+    root need for it, takes one thread alone. Returns why it cannot be, or None."""
+    user, group = os.getuid(), os.getgid()
+    flags = CLONE_NEWNS if user == 0 else CLONE_NEWNS | CLONE_NEWUSER
+    if libc.unshare(flags) != 0:
+        return f"unshare: {os.strerror(ctypes.get_errno())}"
+    if flags & CLONE_NEWUSER:
+        for name, text in [("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")]:
+            with open(f"/proc/self/{name}", "w", encoding="utf-8") as file:
+                file.write(text)
+    if libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None) != 0:
+        return f"mount: {os.strerror(ctypes.get_errno())}"
+    return None
+
+
+def mount(folder, size, files):
+    """A new disk of `size` bytes and for so many files at `folder`. Returns why it cannot be, or None."""
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},nr_inodes={files},mode=755", "chaos", folder],
+                          capture_output=True, text=True, check=False)
+    return None if done.returncode == 0 else done.stderr.strip()
+
+
+class Filler:
+    """Files that take the room of others on a disk."""
+
+    def __init__(self, folder):
+        self.file, self.names = folder / "filler", folder / "names"
+
+    def grow(self, spare=0):
+        """Takes what is free but `spare` bytes; again, what was freed since."""
+        block = bytes(1 << 16)
+        with open(self.file, "ab", buffering=0) as file:
+            with contextlib.suppress(OSError):  # full: what was wanted
+                while True:
+                    file.write(block[:max(1, min(len(block), self.free() - spare))] if spare else block)
+                    if spare and self.free() <= spare:
+                        break
+
+    def grow_names(self):
+        """Takes what may still be made of files and folders, as a disk without room in its folders looks."""
+        with contextlib.suppress(OSError):
+            self.names.mkdir(exist_ok=True)
+            for number in range(len(os.listdir(self.names)), 1 << 20):
+                (self.names / str(number)).touch()
+
+    def free(self):
+        room = os.statvfs(self.file.parent)
+        return room.f_bavail * room.f_frsize
+
+    def remove(self):
+        self.file.unlink(missing_ok=True)
+        shutil.rmtree(self.names, ignore_errors=True)
