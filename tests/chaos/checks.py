@@ -5,6 +5,7 @@ import sqlite3
 
 import grpc
 import seqeval.metrics
+import tiny
 import tree
 from api import End, end_of
 from fintag.v1 import dataset_pb2, training_pb2
@@ -169,20 +170,20 @@ class Checks:
 
 
 def settle_doubts(journal, api):
-    """Asks again, with the same request_id, for what is in doubt: now there is an answer."""
-    for job in journal.jobs:
-        if job.presence is Presence.EITHER and not job.name:
-            retry(journal, job, lambda job=job: api.create_job(job.spec, job.request_id))
-    for model in journal.imports:
-        if model.presence is Presence.EITHER and not model.name:
-            retry(journal, model, lambda model=model: api.import_model(model.model_id, model.files, model.request_id))
-
-
-def retry(journal, resource, call):
-    try:
-        resource.name = call().name
-        resource.presence = Presence.THERE
-        journal.count("settled afterwards", End.DONE)
-    except grpc.RpcError as error:
-        # What it needs may be deleted by now.
-        journal.count("settled afterwards", end_of(error))
+    """Asks again for what may or may not have been made, jobs and models with the same request_id: now there is an
+    answer."""
+    calls = [(job, lambda job=job: api.create_job(job.spec, job.request_id)) for job in journal.jobs]
+    calls += [(model, lambda model=model: api.import_model(model.model_id, model.files, model.request_id))
+              for model in journal.imports]
+    calls += [(data, lambda data=data: api.upload(data.id, data.train, tiny.conll(data.validation)))
+              for data in journal.datasets]
+    for resource, call in calls:
+        if resource.made or resource.presence is not Presence.EITHER:
+            continue
+        try:
+            resource.name = call().name
+            resource.presence = Presence.THERE
+            journal.count("settled afterwards", End.DONE)
+        except grpc.RpcError as error:
+            # What it needs may be deleted by now.
+            journal.count("settled afterwards", end_of(error))

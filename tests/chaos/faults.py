@@ -37,11 +37,21 @@ class ServerDies(Fault):
         self.server = server
 
     def strike(self):
+        if self.rng.random() < 0.5:
+            self.wait_for_trainers()
         fault = self.journal.begin("server killed")
         self.server.end()
         self.stopped.wait(self.rng.uniform(0, 1.5))
         start(self.server, self.journal)
         fault.end = time.time()
+
+    def wait_for_trainers(self):
+        """Until just after one has come or gone: the server writes most then."""
+        before, until = set(trainers(self.server.data)), time.monotonic() + 3
+        while set(trainers(self.server.data)) == before and time.monotonic() < until:
+            if self.stopped.wait(0.01):
+                return
+        self.stopped.wait(self.rng.uniform(0, 0.08))
 
 
 def start(server, journal):
@@ -77,11 +87,14 @@ class DiskFills(Fault):
 
     def __init__(self, journal, seed, filler, quiet):
         super().__init__("disk fills", journal, seed, quiet)
-        self.filler = filler
+        self.filler, self.spares = filler, []
 
     def strike(self):
         fault = self.journal.begin("disk full")
-        spare = self.rng.choice([None, 0, 0, 1 << 14, 1 << 18])
+        if not self.spares:
+            self.spares = [None, 0, 1 << 14, 1 << 18]  # None: to the last file
+            self.rng.shuffle(self.spares)
+        spare = self.spares.pop()
         until = time.monotonic() + self.rng.uniform(0.5, 3)
         try:
             while time.monotonic() < until and not self.stopped.is_set():

@@ -18,6 +18,7 @@ class Dataset:
     name: str
     train: bytes
     validation: list  # sentences
+    made: bool = False  # its making was acknowledged, whatever came later
     presence: Presence = Presence.EITHER
 
     @property
@@ -32,6 +33,7 @@ class Import:
     weights_sha256: str
     request_id: str
     name: str = ""  # of the version, once known
+    made: bool = False
     presence: Presence = Presence.EITHER
 
 
@@ -42,6 +44,7 @@ class Job:
     dataset: Dataset
     long: bool
     name: str = ""
+    made: bool = False
     presence: Presence = Presence.EITHER
     cancelled: bool = False  # a cancel was acknowledged
     cancel_in_doubt: bool = False

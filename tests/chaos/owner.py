@@ -42,8 +42,7 @@ class Owner(Client):
         """Settles a call that makes `resource`."""
         end, answer, doubted = self.settle(what, call)
         if end is End.DONE:
-            resource.presence = Presence.THERE
-            resource.name = answer.name
+            resource.presence, resource.made, resource.name = Presence.THERE, True, answer.name
         elif end is End.REFUSED:
             if answer.code() is not NO_ROOM:
                 self.journal.trouble(f"{what} was refused: {answer.code()} {answer.details()}")
@@ -97,7 +96,7 @@ class Owner(Client):
         job = Job(training_pb2.JobSpec(
             dataset=dataset.name, base=base.name, model=f"models/t-{self.name}-{self.made // 5}",
             options=training_pb2.TrainingOptions(
-                epochs=LONG_EPOCHS if long else self.rng.randint(1, 4), learning_rate=0.01, batch_sentences=16,
+                epochs=LONG_EPOCHS if long else self.rng.randint(2, 15), learning_rate=0.01, batch_sentences=16,
                 seed=self.rng.randrange(1 << 48), threads=1)),
             f"job {self.name} {self.made}", dataset, long)
         self.jobs.append(job)
@@ -111,7 +110,7 @@ class Owner(Client):
         if twin is not None:
             end, second = self.attempt("submit twice", twin.result)
             if end is End.DONE and job.presence is not Presence.THERE:
-                job.presence, job.name = Presence.THERE, second.name
+                job.presence, job.made, job.name = Presence.THERE, True, second.name
             elif end is End.DONE and second.name != job.name:
                 self.journal.trouble(f"{job.request_id} made {job.name} and {second.name}")
             elif end is End.DOUBT and job.presence is Presence.GONE:

@@ -2,12 +2,16 @@
 import contextlib
 import ctypes
 import os
+import pathlib
 import shutil
-import subprocess
 
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 MS_REC, MS_PRIVATE = 1 << 14, 1 << 18
 libc = ctypes.CDLL(None, use_errno=True)
+
+
+def failure(call, result):
+    return None if result == 0 else f"{call}: {os.strerror(ctypes.get_errno())}"
 
 
 def enter_namespace():
@@ -15,22 +19,21 @@ def enter_namespace():
     root need for it, takes one thread alone. Returns why it cannot be, or None."""
     user, group = os.getuid(), os.getgid()
     flags = CLONE_NEWNS if user == 0 else CLONE_NEWNS | CLONE_NEWUSER
-    if libc.unshare(flags) != 0:
-        return f"unshare: {os.strerror(ctypes.get_errno())}"
+    if refused := failure("unshare", libc.unshare(flags)):
+        return refused
     if flags & CLONE_NEWUSER:
         for name, text in [("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")]:
-            with open(f"/proc/self/{name}", "w", encoding="utf-8") as file:
-                file.write(text)
-    if libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None) != 0:
-        return f"mount: {os.strerror(ctypes.get_errno())}"
-    return None
+            try:
+                pathlib.Path(f"/proc/self/{name}").write_text(text, encoding="utf-8")
+            except OSError as error:
+                return str(error)
+    return failure("mount", libc.mount(None, b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None))
 
 
 def mount(folder, size, files):
     """A new disk of `size` bytes and for so many files at `folder`. Returns why it cannot be, or None."""
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},nr_inodes={files},mode=755", "chaos", folder],
-                          capture_output=True, text=True, check=False)
-    return None if done.returncode == 0 else done.stderr.strip()
+    return failure("mount", libc.mount(b"chaos", os.fsencode(folder), b"tmpfs", 0,
+                                       f"size={size},nr_inodes={files},mode=755".encode()))
 
 
 class Filler:

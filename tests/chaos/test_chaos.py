@@ -44,19 +44,18 @@ def prepare(journal, api):
     """A base, a dataset and a tagger that stay. Returns the tagger's version and the tags that it gives."""
     files = tiny.checkpoint(SEED)
     base = Import("base", files, sha256(files["model.safetensors"]), "base")
-    base.name, base.presence = api.import_model("base", files, "base").name, Presence.THERE
+    base.name = api.import_model("base", files, "base").name
     dataset = Dataset("datasets/stable", tiny.conll(tiny.corpus(SEED, 120)), tiny.corpus(SEED + 1, 40))
     api.upload("stable", dataset.train, tiny.conll(dataset.validation))
-    dataset.presence = Presence.THERE
     spec = training_pb2.JobSpec(dataset=dataset.name, base=base.name, model="models/stable", options=(
-        training_pb2.TrainingOptions(epochs=6, learning_rate=0.01, seed=1, threads=1)))
-    job = Job(spec, "stable", dataset, False, api.create_job(spec, "stable").name, Presence.THERE)
+        training_pb2.TrainingOptions(epochs=20, learning_rate=0.01, seed=1, threads=1)))
+    job = Job(spec, "stable", dataset, False, api.create_job(spec, "stable").name)
     job.events = list(api.watch(job.name))
     model = api.job(job.name).model_version
     assert model, job.events[-1]
-    journal.imports.append(base)
-    journal.datasets.append(dataset)
-    journal.jobs.append(job)
+    for made, journaled in [(base, journal.imports), (dataset, journal.datasets), (job, journal.jobs)]:
+        made.made, made.presence = True, Presence.THERE
+        journaled.append(made)
     return model, dataset.validation, api.tag(model, dataset.validation)
 
 
@@ -82,7 +81,7 @@ def run(journal, server, proxy, filler, known):
     clients = [Owner(f"owner{i}", journal, proxy.port, SEED) for i in range(OWNERS)]
     watchers = [Watcher(f"watcher{i}", journal, proxy.port, SEED) for i in range(WATCHERS)]
     clients += [Tagger(f"tagger{i}", journal, proxy.port, SEED, *known) for i in range(TAGGERS)]
-    faults = [ServerDies(journal, SEED, server, (3, 12)), TrainerDies(journal, SEED, server.data, (0.5, 5)),
+    faults = [ServerDies(journal, SEED, server, (3, 12)), TrainerDies(journal, SEED, server.data, (0.1, 3)),
               NetworkBreaks(journal, SEED, proxy, (1, 6))]
     if filler is not None:
         faults.append(DiskFills(journal, SEED, filler, (4, 16)))
