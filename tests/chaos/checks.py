@@ -31,8 +31,8 @@ class Checks:
         for job in self.listed["jobs"].values():
             self.by_seed[job.spec.options.seed].append(job)
 
-    def expect(self, true, text):
-        if not true:
+    def expect(self, holds, text):
+        if not holds:
             self.wrong.append(text)
 
     def presence(self, what, presence, found):

@@ -1,5 +1,5 @@
-"""FINTAG_BIN, FINTAG_CHAOS_SECONDS (default 90), FINTAG_CHAOS_SEED (default: drawn). Shares the contract's stubs and some
-functions with the end-to-end tests."""
+"""Environment: FINTAG_BIN, FINTAG_CHAOS_SECONDS (default 90), FINTAG_CHAOS_SEED (default: drawn). Shares the contract's
+stubs and some functions with the end-to-end tests."""
 import importlib.util
 import os
 import pathlib

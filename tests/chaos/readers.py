@@ -24,6 +24,7 @@ class Watcher(Client):
             return
         while not self.stopped.is_set() and not self.follow(job):
             self.pause(0.05, 0.4)
+        self.journal.to_watch.task_done()
 
     def follow(self, job):
         """Adds what comes to job.events. Returns whether nothing more is to come."""

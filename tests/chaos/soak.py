@@ -61,8 +61,8 @@ class Samples(threading.Thread):
 
 def soak(options, server):
     def fintag(*words):
-        done = subprocess.run([options.bin / "fintag", "--server", f"127.0.0.1:{server.port}", "--json", *map(str, words)],
-                              capture_output=True, text=True, check=False)
+        program = [options.bin / "fintag", "--server", f"127.0.0.1:{server.port}", "--json"]
+        done = subprocess.run([*program, *map(str, words)], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             sys.exit(f"fintag {' '.join(map(str, words))}: {done.stderr}{done.stdout}")
         return json.loads(done.stdout)

@@ -76,12 +76,23 @@ def wait_for_ends(journal, api, data):
         time.sleep(0.2)
 
 
+def end_of_watches(journal, watchers):
+    """All jobs have ended, so watchers come to their ends as well."""
+    deadline = time.monotonic() + 120
+    while journal.to_watch.unfinished_tasks and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for watcher in watchers:
+        watcher.stopped.set()
+        watcher.join(90)
+        assert not watcher.is_alive(), f"{watcher.name} hangs"
+
+
 def run(journal, server, proxy, filler, known):
     """The chaos itself. Returns watchers, for what they have not seen yet."""
     clients = [Owner(f"owner{i}", journal, proxy.port, SEED) for i in range(OWNERS)]
     watchers = [Watcher(f"watcher{i}", journal, proxy.port, SEED) for i in range(WATCHERS)]
     clients += [Tagger(f"tagger{i}", journal, proxy.port, SEED, *known) for i in range(TAGGERS)]
-    faults = [ServerDies(journal, SEED, server, (3, 12)), TrainerDies(journal, SEED, server.data, (0.1, 3)),
+    faults = [ServerDies(journal, SEED, server, (3, 12)), TrainerDies(journal, SEED, server.data, (0.5, 6)),
               NetworkBreaks(journal, SEED, proxy, (1, 6))]
     if filler is not None:
         faults.append(DiskFills(journal, SEED, filler, (4, 16)))
@@ -113,7 +124,7 @@ def test_nothing_that_was_acknowledged_is_lost(disk, tmp_path):
     started, journal = time.time(), Journal()
     data = folder / "data"
     server = Fintagd(BIN, data, tmp_path / "fintagd.log", "--precision", "fp32", "--threads", "1",
-                     "--max-running-jobs", "2")
+                     "--max-running-jobs", "3")
     assert not server.start()
     proxy = Proxy(server.port, SEED)
     try:
@@ -125,12 +136,7 @@ def test_nothing_that_was_acknowledged_is_lost(disk, tmp_path):
         direct = Api(server.port)
         settle_doubts(journal, direct)
         wait_for_ends(journal, direct, data)
-        while not journal.to_watch.empty():
-            time.sleep(0.1)
-        time.sleep(2)
-        for watcher in watchers:
-            watcher.stopped.set()
-            watcher.join(90)
+        end_of_watches(journal, watchers)
         checks = Checks(journal, direct)
         for check in (checks.datasets, checks.imports, checks.jobs, checks.scores, checks.errors):
             check()

@@ -26,8 +26,8 @@ NEEDED = {"dataset": ["train.given", "train.jsonl", "validation.given", "validat
 
 
 def differences(data, listed):
-    """What lies in `data` and belongs to nothing, and what is missing there. `listed`: kind of name, as in the braces ->
-    names as the API has them."""
+    """What lies in `data` and belongs to nothing, and what is missing there. `listed`: kind of name, as in the
+    braces -> names as the API has them."""
     listed = {kind: {name.replace("/versions/", "/") for name in names} for kind, names in listed.items()}
     patterns = []
     for entry in BELONGS:
