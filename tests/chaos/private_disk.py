@@ -15,13 +15,12 @@ def failure(call, result):
 
 
 def enter_namespace():
-    """Gives this process mounts of its own. Before any other thread starts: a user namespace, which callers who are not
-    root need for it, takes one thread alone. Returns why it cannot be, or None."""
+    """Gives this process mounts of its own. Before any other thread starts: a user namespace, which callers without
+    root's rights need for it, takes one thread alone. Returns why it cannot be, or None."""
     user, group = os.getuid(), os.getgid()
-    flags = CLONE_NEWNS if user == 0 else CLONE_NEWNS | CLONE_NEWUSER
-    if refused := failure("unshare", libc.unshare(flags)):
-        return refused
-    if flags & CLONE_NEWUSER:
+    if failure("unshare", libc.unshare(CLONE_NEWNS)):
+        if refused := failure("unshare", libc.unshare(CLONE_NEWNS | CLONE_NEWUSER)):
+            return refused
         for name, text in [("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")]:
             try:
                 pathlib.Path(f"/proc/self/{name}").write_text(text, encoding="utf-8")

@@ -94,7 +94,10 @@ def soak(options, server):
               f"{run['latency_ms']['p99']:7.2f} {run['requests']:9} {sum(run['errors'].values()):7}", flush=True)
     samples.stopped.set()
     samples.join()
-    return {"capacity": capacity, "rate": rate, "minutes": minutes, "second_half": {
+    latencies = [figures["p99_ms"] for figures in minutes]
+    halves = latencies[:len(latencies) // 2] or latencies, latencies[len(latencies) // 2:]
+    return {"capacity": capacity, "rate": rate, "minutes": minutes, "p99_ms_of_halves": list(
+        map(statistics.median, halves)), "second_half": {
         "resident_mib_grown": round(samples.growth(1), 2), "most_memory_mib": options.most_memory,
         "descriptors_grown": round(samples.growth(2), 2), "most_descriptors": options.most_descriptors}}
 
@@ -112,6 +115,8 @@ def main():
             server.end(signal.SIGTERM)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    first, second = figures["p99_ms_of_halves"]
+    print(f"median p99: first half {first:.1f} ms, second half {second:.1f} ms")
     grown = figures["second_half"]
     print(f"second half: memory {grown['resident_mib_grown']:+.2f} MiB (bound {options.most_memory:g}), descriptors "
           f"{grown['descriptors_grown']:+.2f} (bound {options.most_descriptors:g})")
