@@ -6,7 +6,7 @@ import pathlib
 import shutil
 
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
-MS_REC, MS_PRIVATE = 1 << 14, 1 << 18
+MS_REC, MS_PRIVATE, MNT_DETACH = 1 << 14, 1 << 18, 2
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -33,6 +33,10 @@ def mount(folder, size, files):
     """A new disk of `size` bytes and for so many files at `folder`. Returns why it cannot be, or None."""
     return failure("mount", libc.mount(b"chaos", os.fsencode(folder), b"tmpfs", 0,
                                        f"size={size},nr_inodes={files},mode=755".encode()))
+
+
+def unmount(folder):
+    libc.umount2(os.fsencode(folder), MNT_DETACH)
 
 
 class Filler:

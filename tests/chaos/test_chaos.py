@@ -2,20 +2,17 @@
 import json
 import os
 import random
-import shutil
 import time
 
 import grpc
-import pytest
 import tiny
 from api import PATIENCE, Api
 from checks import Checks, settle_doubts
-from e2e import BIN, end_trainers, sha256
+from e2e import BIN, sha256
 from faults import DiskFills, NetworkBreaks, ServerDies, TrainerDies, start
 from fintag.v1 import training_pb2
 from journal import Dataset, Import, Job, Journal, Presence
 from owner import FINAL, Owner
-from private_disk import Filler, mount
 from process import Fintagd, trainers
 from proxy import Proxy
 from readers import Tagger, Watcher
@@ -23,21 +20,6 @@ from readers import Tagger, Watcher
 SECONDS = float(os.environ.get("FINTAG_CHAOS_SECONDS", "90"))
 SEED = int(os.environ.get("FINTAG_CHAOS_SEED", "0")) or random.randrange(1, 1 << 31)
 OWNERS, WATCHERS, TAGGERS = 4, 3, 2
-DISK, FILES = 224 << 20, 10000  # uploads leave 64 MiB free
-
-
-@pytest.fixture
-def disk(request, tmp_path):
-    """A folder for the data, and what fills its disk: None where we may not mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    refused = request.config.no_private_disk or mount(folder, DISK, FILES)
-    if refused:
-        print(f"the disk is not filled: no mount of our own ({refused})")
-    yield folder, None if refused else Filler(folder)
-    end_trainers(folder)
-    if not refused:
-        shutil.copytree(folder / "data", tmp_path / "data", symlinks=True)  # the disk goes with this process
 
 
 def prepare(journal, api):
