@@ -46,7 +46,8 @@ void FollowedJob::TakeUp() {
 absl::Status FollowedJob::StartTrainer() {
   if (waits()) {
     absl::StatusOr<Job> moved = surroundings_.store.Move(job_.id, JobState::kValidating);
-    if (absl::IsFailedPrecondition(moved.status())) return absl::OkStatus();  // cancelled: the next look sees it
+    // Cancelled, or deleted since as well: the next look sees it.
+    if (absl::IsFailedPrecondition(moved.status()) || absl::IsNotFound(moved.status())) return absl::OkStatus();
     if (!moved.ok()) return moved.status();
     job_ = *std::move(moved);
   }

@@ -72,3 +72,17 @@ def test_what_a_killed_trainer_was_writing_goes(started):
     assert last.state_changed.state == training_pb2.JOB_STATE_FAILED and "signal 9" in last.state_changed.reason
     assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
     assert (folder / "checkpoint" / "model.safetensors").exists()
+
+
+def test_jobs_that_are_deleted_as_soon_as_they_end_hold_up_no_queue(started):
+    server, api, _ = started
+    for _ in range(60):
+        name = submit(api, 1000)
+        api.jobs.CancelJob(training_pb2.CancelJobRequest(name=name))
+        while True:
+            try:
+                api.jobs.DeleteJob(training_pb2.DeleteJobRequest(name=name))
+                break
+            except grpc.RpcError as error:  # it is about to start, or to end
+                assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert " error " not in server.log.read_text()

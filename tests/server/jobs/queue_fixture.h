@@ -56,6 +56,7 @@ class QueueFixture : public testing::Test {
   void StartQueue() {
     JobObservers observers;
     observers.on_event = [this](const Job& job, const Event& event) {
+      if (on_event_) on_event_(job, event);
       const std::lock_guard<std::mutex> lock(mutex_);
       reported_[job.id].push_back(event.sequence);
     };
@@ -154,6 +155,7 @@ class QueueFixture : public testing::Test {
   std::unique_ptr<ModelRegistry> models_;
   std::unique_ptr<JobStore> store_;
   std::unique_ptr<JobQueue> queue_;
+  std::function<void(const Job&, const Event&)> on_event_;  // by the queue's thread
 
  private:
   std::mutex mutex_;
