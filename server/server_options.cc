@@ -42,7 +42,7 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
   ParsedOptions parsed;
   ServerOptions& options = parsed.options;
   std::string metrics_listen = "localhost:9464";
-  std::string log_format = "text";
+  std::string log_format = "text", launcher = "local";
   bool no_page = false;
 
   CLI::App app("Fintag's server: fine-tuning jobs, models and entity tagging over gRPC.", "fintagd");
@@ -88,6 +88,14 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
       ->check(CLI::Range(0, 4096))
       ->capture_default_str();
   app.add_option("--trainer", options.jobs.trainer, "The program fintag-train; default: beside fintagd");
+  app.add_option("--launcher", launcher,
+                 "Where trainers run: local (beside the server) or slurm (as jobs of the cluster; the data folder and "
+                 "the trainer are at the same path on every node)")
+      ->check(CLI::IsMember({"local", "slurm"}))
+      ->capture_default_str();
+  app.add_option("--slurm-option", options.jobs.slurm_options,
+                 "For sbatch, once for each: \"--partition=gpu\"; the job's name, folders and output are the server's")
+      ->allow_extra_args(false);
 
   auto* limits = app.add_option_group("Limits");
   const auto positive = CLI::Range(int64_t{1}, int64_t{1} << 50);
@@ -137,7 +145,15 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
     parsed.exit_status = 2;
     return parsed;
   }
+  if (!options.jobs.slurm_options.empty() && launcher != "slurm") {
+    std::fprintf(stderr, "fintagd: --slurm-option goes with --launcher slurm\n");
+    parsed.exit_status = 2;
+    return parsed;
+  }
   options.page = !no_page;
+  options.jobs.slurm = launcher == "slurm";
+  // A signal goes through the scheduler, and to another machine.
+  if (options.jobs.slurm) options.jobs.cancel_seconds = 10;
   options.log_format = log_format == "json" ? LogFormat::kJson : LogFormat::kText;
   return parsed;
 }

@@ -128,7 +128,10 @@ class RunningService final : public Service {
     absl::StatusOr<std::unique_ptr<JobQueue>> queue =
         JobQueue::Start(jobs, *store_, *datasets_, *models_,
                         {[this](const Job& job, const Event& event) { OnJobEvent(job, event); },
-                         [this](const std::string& id, const absl::Status& status) { OnJobTrouble(id, status); }});
+                         [this](const std::string& id, const absl::Status& status) { OnJobTrouble(id, status); },
+                         [this](const std::string& id, const std::string& state) {
+                           logger_.Write(Severity::kInfo, "launcher", {{"job", id}, {"state", state}});
+                         }});
     if (!queue.ok()) return queue.status();
     queue_ = *std::move(queue);
     loaded_ =

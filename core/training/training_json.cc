@@ -38,6 +38,7 @@ void VisitOptions(Options& options, Visitor&& visit) {
   visit("device", options.device);
   visit("precision", options.precision);
   visit("threads", options.threads);
+  visit("processes", options.processes);
 }
 
 template <typename T>

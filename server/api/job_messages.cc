@@ -51,6 +51,7 @@ fintag::v1::TrainingOptions ToMessage(const TrainingOptions& options) {
   message.set_device(options.device);
   message.set_threads(options.threads);
   message.set_precision(options.precision);
+  message.set_processes(options.processes);
   return message;
 }
 
@@ -76,6 +77,7 @@ TrainingOptions FromMessage(const fintag::v1::TrainingOptions& message) {
   if (message.has_device()) options.device = message.device();
   if (message.has_threads()) options.threads = message.threads();
   if (message.has_precision()) options.precision = message.precision();
+  if (message.has_processes()) options.processes = message.processes();
   return options;
 }
 

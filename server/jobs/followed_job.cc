@@ -35,7 +35,7 @@ FollowedJob::FollowedJob(Job job, JobSurroundings& surroundings)
 
 void FollowedJob::TakeUp() {
   if (!runs()) return;
-  process_ = WorkerProcess::Find(folder_.path());
+  process_ = surroundings_.launcher.Find(folder_.path());
   if (process_ != nullptr) return;
   // It runs no more, so what the log says now is all that it will say.
   ReadEvents();
@@ -82,8 +82,7 @@ absl::Status FollowedJob::Launch() {
   if (!history_.validating) {
     if (absl::Status logged = folder_.AppendState({"VALIDATING", "", ""}); !logged.ok()) return logged;
   }
-  absl::StatusOr<std::unique_ptr<WorkerProcess>> process =
-      WorkerProcess::Start(surroundings_.options.trainer, folder_.path(), surroundings_.options.limits);
+  absl::StatusOr<std::unique_ptr<TrainerRun>> process = surroundings_.launcher.Start(folder_.path());
   if (!process.ok()) return process.status();
   process_ = *std::move(process);
   return absl::OkStatus();
@@ -94,7 +93,11 @@ absl::Status FollowedJob::Advance(absl::Time now) {
     if (absl::Status started = StartTrainer(); !started.ok()) return started;
   }
   // The process before the log: what it wrote before it ended is then in what is read.
-  if (process_ != nullptr && !end_.exit) end_.exit = process_->Poll();
+  if (process_ != nullptr && !end_.exit) {
+    end_.exit = process_->Poll();
+    // On a shared file system what another machine wrote is seen for certain by who opens the file after it.
+    if (end_.exit) reader_.reset();
+  }
   if (waits() && history_.progress.last_sequence > 0) return absl::OkStatus();
   ReadEvents();
   if (waits()) {

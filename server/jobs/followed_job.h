@@ -19,7 +19,7 @@
 #include "server/jobs/job_outcome.h"
 #include "server/jobs/job_queue.h"
 #include "server/jobs/job_store.h"
-#include "server/jobs/worker_process.h"
+#include "server/jobs/launcher.h"
 #include "server/models/model_registry.h"
 
 namespace fintag::server {
@@ -30,6 +30,7 @@ struct JobSurroundings {
   JobStore& store;
   DatasetRegistry& datasets;
   ModelRegistry& models;
+  Launcher& launcher;
   std::function<void(const Job&, const Event&)> on_event;
 };
 
@@ -70,7 +71,7 @@ class FollowedJob {
   std::unique_ptr<EventLogReader> reader_;
   JobHistory history_;
   absl::Status log_status_;  // not OK once the log is damaged
-  std::unique_ptr<WorkerProcess> process_;
+  std::unique_ptr<TrainerRun> process_;
   TrainerEnd end_;
   std::shared_future<absl::StatusOr<ModelVersion>> registration_;  // once begun; its last owner waits for it
   bool launch_ = false;                                            // VALIDATING, but its trainer was never started

@@ -27,6 +27,12 @@ absl::Status JobFolder::WriteSpec(const JobSpec& spec) const {
   return ReplaceFile(path_ / "job.json", JobSpecJson(spec));
 }
 
+absl::StatusOr<JobSpec> JobFolder::ReadSpec() const {
+  absl::StatusOr<std::string> json = ReadFile(path_ / "job.json");
+  if (!json.ok()) return json.status();
+  return ParseJobSpec(*json);
+}
+
 absl::Status JobFolder::AppendState(StateChanged state) const {
   absl::StatusOr<std::unique_ptr<EventLogWriter>> log = EventLogWriter::Open(events());
   if (!log.ok()) return log.status();

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "core/training/event_log.h"
 #include "core/training/job_spec.h"
 
@@ -21,6 +22,7 @@ class JobFolder {
 
   // job.json, replaced at once.
   absl::Status WriteSpec(const JobSpec& spec) const;
+  absl::StatusOr<JobSpec> ReadSpec() const;  // as ParseJobSpec
   // Only while no trainer writes.
   absl::Status AppendState(StateChanged state) const;
   // Whether a trainer was ever started here.

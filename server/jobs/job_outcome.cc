@@ -13,7 +13,7 @@ std::string FailureReason(const JobHistory& history, const TrainerEnd& end) {
   std::string reason;
   if (!end.exit) {
     reason = "the trainer ended without a result while the server was not running";
-  } else if (end.exit->signal == 0 && end.exit->exit_code < 0) {
+  } else if (end.exit->reason.empty() && end.exit->signal == 0 && end.exit->exit_code < 0) {
     reason = "the trainer ended without a result";
   } else {
     reason = end.exit->Describe();

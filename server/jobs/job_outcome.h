@@ -6,7 +6,7 @@
 
 #include "server/jobs/job.h"
 #include "server/jobs/job_history.h"
-#include "server/jobs/worker_process.h"
+#include "server/jobs/trainer_run.h"
 
 namespace fintag::server {
 

@@ -38,8 +38,10 @@ struct Place {
 
 class Queue : public JobQueue {
  public:
-  Queue(JobSurroundings surroundings, std::function<void(const std::string&, const absl::Status&)> on_trouble)
-      : surroundings_(std::move(surroundings)),
+  Queue(std::unique_ptr<Launcher> launcher, JobSurroundings surroundings,
+        std::function<void(const std::string&, const absl::Status&)> on_trouble)
+      : launcher_(std::move(launcher)),
+        surroundings_(std::move(surroundings)),
         on_trouble_(std::move(on_trouble)),
         progress_(surroundings_.options.folder) {}
 
@@ -248,6 +250,7 @@ class Queue : public JobQueue {
     }
   }
 
+  const std::unique_ptr<Launcher> launcher_;
   JobSurroundings surroundings_;
   const std::function<void(const std::string&, const absl::Status&)> on_trouble_;
   std::map<std::string, absl::Status> troubles_;  // by job, as last told; of the thread, as places_
@@ -269,9 +272,14 @@ absl::StatusOr<std::unique_ptr<JobQueue>> JobQueue::Start(const JobQueueOptions&
   JobQueueOptions absolute = options;
   absolute.folder = fs::absolute(options.folder, error);
   if (error) return absl::ErrnoToStatus(error.value(), StrCat("cannot find ", options.folder.string()));
-  auto queue =
-      std::make_unique<Queue>(JobSurroundings{absolute, store, datasets, models, std::move(observers.on_event)},
-                              std::move(observers.on_trouble));
+  absl::StatusOr<std::unique_ptr<Launcher>> launcher =
+      MakeLauncher({options.trainer, options.limits, options.slurm, options.slurm_options},
+                   {std::move(observers.on_launcher), [on_trouble = observers.on_trouble](const absl::Status& status) {
+                      if (on_trouble) on_trouble("", status);
+                    }});
+  if (!launcher.ok()) return launcher.status();
+  JobSurroundings surroundings{absolute, store, datasets, models, **launcher, std::move(observers.on_event)};
+  auto queue = std::make_unique<Queue>(*std::move(launcher), std::move(surroundings), std::move(observers.on_trouble));
   if (absl::Status opened = queue->Open(); !opened.ok()) return opened;
   return queue;
 }

@@ -38,7 +38,8 @@ JobSpec SomeSpec() {
                   .shuffle = false,
                   .device = "cpu",
                   .precision = "bf16",
-                  .threads = 3};
+                  .threads = 3,
+                  .processes = 4};
   return spec;
 }
 
@@ -57,6 +58,7 @@ TEST(JobSpec, ComesBackAsItWent) {
     EXPECT_EQ(parsed->options.keep, KeepCheckpoint::kLast);
     EXPECT_FALSE(parsed->options.shuffle);
     EXPECT_EQ(parsed->options.precision, "bf16");
+    EXPECT_EQ(parsed->options.processes, 4);
     EXPECT_EQ(parsed->train, "train.jsonl");
     EXPECT_EQ(parsed->train_sha256, "feed");
     EXPECT_EQ(parsed->validation_sha256, "");
