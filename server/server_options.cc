@@ -42,7 +42,7 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
   ParsedOptions parsed;
   ServerOptions& options = parsed.options;
   std::string metrics_listen = "localhost:9464";
-  std::string log_format = "text", launcher = "local";
+  std::string log_format = "text", launcher = "local", role = "all";
   bool no_page = false;
 
   CLI::App app("Fintag's server: fine-tuning jobs, models and entity tagging over gRPC.", "fintagd");
@@ -50,6 +50,14 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
   app.set_config("--config", "", "Read options from this file (TOML, names as here without the dashes)");
   app.add_option("--data-dir", options.data_dir, "Folder for datasets, models and jobs; made if it is not there")
       ->required();
+  app.add_option("--role", role,
+                 "all, or serve: a replica that tags with the models of the server whose data folder this is, "
+                 "takes no jobs and writes nothing")
+      ->check(CLI::IsMember({"all", "serve"}))
+      ->capture_default_str();
+  app.add_option("--primary", options.primary,
+                 "HOST:PORT of the server that a replica follows: named to callers who want what it does not do")
+      ->check(CheckAddress);
   app.add_option("--listen", options.api.listen, "HOST:PORT of the gRPC API")
       ->check(CheckAddress)
       ->capture_default_str();
@@ -150,7 +158,8 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
     parsed.exit_status = 2;
     return parsed;
   }
-  options.page = !no_page;
+  options.follow = role == "serve";
+  options.page = !no_page && !options.follow;  // most of what it shows is the other server's
   options.jobs.slurm = launcher == "slurm";
   // A signal goes through the scheduler, and to another machine.
   if (options.jobs.slurm) options.jobs.cancel_seconds = 10;

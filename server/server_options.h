@@ -21,7 +21,10 @@ struct ServerOptions {
   std::filesystem::path data_dir;
   std::string metrics_host = "localhost";
   int metrics_port = 9464;
-  bool page = true;  // the status page, on the same port
+  // Serves the models of another server whose data folder this is, and nothing else.
+  bool follow = false;
+  std::string primary;  // HOST:PORT of that server, for callers who want more
+  bool page = true;     // the status page, on the same port
   // Names that it is served under (StatusPage); none: loopback's where it listens on loopback, else any.
   std::vector<std::string> page_hosts;
   LogFormat log_format = LogFormat::kText;

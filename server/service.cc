@@ -14,9 +14,11 @@
 #include "server/api/inference_service.h"
 #include "server/api/model_service.h"
 #include "server/api/reflection_service.h"
+#include "server/api/replica_services.h"
 #include "server/api/tagging_service.h"
 #include "server/api/training_service.h"
 #include "server/gauges.h"
+#include "server/models/followed_models.h"
 #include "server/page/status_page.h"
 #include "server/telemetry/http_endpoint.h"
 
@@ -61,9 +63,12 @@ class RunningService final : public Service {
   ~RunningService() override { Stop(); }
 
   absl::Status Start(const ServerOptions& options) {
-    if (absl::Status status = lock_.Take(options.data_dir); !status.ok()) return status;
+    if (!options.follow) {
+      if (absl::Status status = lock_.Take(options.data_dir); !status.ok()) return status;
+    }
     if (absl::Status status = LoadSecurity(options.security); !status.ok()) return status;
-    if (absl::Status status = OpenRegistries(options); !status.ok()) return status;
+    absl::Status opened = options.follow ? FollowModels(options) : OpenRegistries(options);
+    if (!opened.ok()) return opened;
     if (absl::Status status = StartEndpoints(options); !status.ok()) return status;
     stop_seconds_ = options.stop_seconds;
     ready_ = true;
@@ -82,6 +87,7 @@ class RunningService final : public Service {
     // The gauges' reader goes before what it reads.
     http_.reset();
     queue_.reset();
+    if (followed_ != nullptr) followed_->StopFollowing();
     loaded_.reset();
   }
 
@@ -134,26 +140,58 @@ class RunningService final : public Service {
                          }});
     if (!queue.ok()) return queue.status();
     queue_ = *std::move(queue);
-    loaded_ =
-        LoadedModels::Create(*models_, options.models, [this](const ModelVersion& version, const BatchReport& report) {
-          metrics_->OnBatch(LabelsOf(version), report.tokens, report.seconds, report.queue_seconds);
-        });
+    ServeModels(*models_, options.models);
     return absl::OkStatus();
+  }
+
+  // In place of OpenRegistries: the models are another server's, and there is nothing else.
+  absl::Status FollowModels(const ServerOptions& options) {
+    constexpr absl::Duration kInterval = absl::Seconds(1);
+    absl::StatusOr<std::unique_ptr<FollowedModels>> followed =
+        FollowedModels::Open(options.data_dir / "models", ReplicaRefusal(options.primary));
+    if (!followed.ok()) return followed.status();
+    followed_ = *std::move(followed);
+    LoadedModelsOptions loading = options.models;
+    loading.tagger.keep_choice = false;
+    ServeModels(*followed_, loading);
+    followed_->Follow(
+        kInterval,
+        [this](const ModelVersion& version) {
+          loaded_->Forget(version.name());
+          metrics_->ForgetModel(LabelsOf(version));
+        },
+        [this](const absl::Status& status) { OnFollowTrouble(status); });
+    return absl::OkStatus();
+  }
+
+  void ServeModels(ModelRegistry& models, const LoadedModelsOptions& options) {
+    served_ = &models;
+    loaded_ = LoadedModels::Create(models, options, [this](const ModelVersion& version, const BatchReport& report) {
+      metrics_->OnBatch(LabelsOf(version), report.tokens, report.seconds, report.queue_seconds);
+    });
   }
 
   absl::Status StartEndpoints(const ServerOptions& options) {
     metrics_->SetLimits(options.models.scheduler.max_queue_tokens, options.models.scheduler.max_batch_tokens);
-    metrics_->set_before_scrape([sources = GaugeSources{options.data_dir, options.data_dir / "jobs", *store_, *models_,
-                                                        *loaded_}](Metrics& metrics) { SetGauges(metrics, sources); });
+    metrics_->set_before_scrape(
+        [sources = GaugeSources{options.data_dir, options.data_dir / "jobs", store_.get(), *served_, *loaded_}](
+            Metrics& metrics) { SetGauges(metrics, sources); });
     calls_.emplace(options.max_calls, "calls");
     callers_.emplace(options.callers);
     const CallEnvironment environment{*metrics_, logger_, stopping_, *access_, *calls_, *callers_, reads_};
-    dataset_service_ = std::make_unique<DatasetService>(environment, *datasets_, options.max_dataset_bytes);
-    model_service_ = std::make_unique<ModelService>(environment, *models_, *loaded_, options.max_model_bytes);
-    training_service_ =
-        std::make_unique<TrainingService>(environment, *store_, *queue_, *datasets_, *models_, options.max_watchers);
+    if (options.follow) {
+      const std::string refusal = ReplicaRefusal(options.primary);
+      dataset_service_ = std::make_unique<ReplicaDatasetService>(environment, refusal);
+      model_service_ = std::make_unique<ReplicaModelService>(environment, *served_, *loaded_, refusal);
+      training_service_ = std::make_unique<ReplicaTrainingService>(environment, refusal);
+    } else {
+      dataset_service_ = std::make_unique<DatasetService>(environment, *datasets_, options.max_dataset_bytes);
+      model_service_ = std::make_unique<ModelService>(environment, *models_, *loaded_, options.max_model_bytes);
+      training_service_ =
+          std::make_unique<TrainingService>(environment, *store_, *queue_, *datasets_, *models_, options.max_watchers);
+    }
     tagging_service_ = std::make_unique<TaggingService>(environment, *loaded_, options.tagging);
-    inference_service_ = std::make_unique<InferenceService>(environment, *models_, *loaded_, options.tagging);
+    inference_service_ = std::make_unique<InferenceService>(environment, *served_, *loaded_, options.tagging);
     reflection_service_ = std::make_unique<ReflectionService>(environment);
     ApiServerOptions api_options = options.api;
     api_options.max_threads = ThreadsFor(options);
@@ -213,6 +251,15 @@ class RunningService final : public Service {
     }
   }
 
+  void OnFollowTrouble(const absl::Status& status) {
+    if (status.ok()) {
+      logger_.Write(Severity::kInfo, "the models that are followed can be read again");
+    } else {
+      logger_.Write(Severity::kError, "not all models that are followed can be read",
+                    {{"error", std::string(status.message())}});
+    }
+  }
+
   const Logger& logger_;
   FolderLock lock_;
   std::atomic<bool> stopping_ = false;
@@ -228,14 +275,16 @@ class RunningService final : public Service {
   std::unique_ptr<ModelRegistry> models_;
   std::unique_ptr<JobStore> store_;
   std::unique_ptr<JobQueue> queue_;
+  std::unique_ptr<FollowedModels> followed_;  // in place of the four above
+  ModelRegistry* served_ = nullptr;           // the one of both that is there
   std::unique_ptr<LoadedModels> loaded_;
   std::unique_ptr<HttpEndpoint> http_;
   std::optional<CallLimit> calls_;
   std::optional<CallerLimits> callers_;
   StreamReads reads_;
-  std::unique_ptr<DatasetService> dataset_service_;
-  std::unique_ptr<ModelService> model_service_;
-  std::unique_ptr<TrainingService> training_service_;
+  std::unique_ptr<grpc::Service> dataset_service_;
+  std::unique_ptr<grpc::Service> model_service_;
+  std::unique_ptr<grpc::Service> training_service_;
   std::unique_ptr<TaggingService> tagging_service_;
   std::unique_ptr<InferenceService> inference_service_;
   std::unique_ptr<ReflectionService> reflection_service_;

@@ -249,7 +249,7 @@ absl::StatusOr<std::unique_ptr<Tagger>> LoadFastest(const std::filesystem::path&
     taggers.push_back(*std::move(tagger));
   }
   const PrecisionChoice choice{machine, FastestPrecision(candidates), candidates};
-  WritePrecisionChoice(folder, choice);
+  if (options.keep_choice) WritePrecisionChoice(folder, choice);
   return std::move(*std::find_if(taggers.begin(), taggers.end(),
                                  [&](const auto& tagger) { return tagger->precision() == choice.precision; }));
 }

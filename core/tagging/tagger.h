@@ -25,6 +25,7 @@ struct TaggerOptions {
   // Of linear layers: fp32, bf16 or int8 (core/model/dense.h), or auto: precision_choice.h, chosen at the first load of
   // a version, which then takes a second more.
   std::string precision = "fp32";
+  bool keep_choice = true;  // auto's, in the checkpoint's folder; false where that is another's
   int32_t threads = 0;  // of a forward pass; 0: all processors (LibTorch's choice, which OMP_NUM_THREADS sets)
 };
 

@@ -6,6 +6,7 @@
 #include "server/api/messages.h"
 #include "server/api/resource_name.h"
 #include "server/api/status_conversion.h"
+#include "server/models/published_version.h"
 #include "server/storage/resource_name.h"
 
 namespace fintag::server {
@@ -80,7 +81,9 @@ absl::Status ModelService::Export(const std::string& name,
 
   fintag::v1::ExportModelResponse message;
   message.mutable_start()->set_name(version->name());
-  std::erase_if(*files, [](const fintag::v1::FileDescription& file) { return file.file_name() == kPrecisionFile; });
+  std::erase_if(*files, [](const fintag::v1::FileDescription& file) {
+    return file.file_name() == kPrecisionFile || file.file_name() == kPublishedFile;
+  });
   for (const auto& file : *files) *message.mutable_start()->add_files() = file;
   if (!writer.Write(message)) return absl::CancelledError("the caller went away");
   return SendFiles(*files, folder, [&](std::string chunk) {

@@ -9,7 +9,7 @@
 
 namespace fintag::server {
 
-class ModelService final : public fintag::v1::ModelService::Service {
+class ModelService : public fintag::v1::ModelService::Service {
  public:
   // An import's files may have `max_bytes` together.
   ModelService(const CallEnvironment& environment, ModelRegistry& models, LoadedModels& loaded, int64_t max_bytes)

@@ -81,7 +81,7 @@ class ModelRegistry {
   // `name` is "models/{id}" (newest version; with `tagger` the newest that is no base encoder) or
   // "models/{id}/versions/{n}". INVALID_ARGUMENT for another form, NOT_FOUND; FAILED_PRECONDITION where `tagger` is
   // asked for and only base encoders are there.
-  virtual absl::StatusOr<ModelVersion> Resolve(const std::string& name, bool tagger) = 0;
+  virtual absl::StatusOr<ModelVersion> Resolve(const std::string& name, bool tagger);
   virtual absl::StatusOr<std::vector<Model>> List(const PageRequest& page, std::string& next_page_token) = 0;
   // A model or one version. FAILED_PRECONDITION names the unfinished jobs that need it. Files of a version that is in
   // use by a reader stay until their handles close (an unlinked folder).

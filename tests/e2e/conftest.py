@@ -45,6 +45,8 @@ def chunks(data, size=1 << 18):
 class Server:
     """One fintagd; its stubs hang on it: server.jobs.CreateJob(...)."""
 
+    program = (BIN / "fintagd",)
+
     def __init__(self, data, *options):
         self.data, self.options, self.process = data, options, None
         self.log = data.parent / f"{data.name}.log"
@@ -54,7 +56,7 @@ class Server:
         from fintag.v1 import dataset_pb2_grpc, model_pb2_grpc, tagging_pb2_grpc, training_pb2_grpc
         with open(self.log, "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                [BIN / "fintagd", "--data-dir", self.data, "--listen", listen, "--metrics-listen",
+                [*self.program, "--data-dir", self.data, "--listen", listen, "--metrics-listen",
                  "localhost:0", *self.options], stderr=log, stdout=log)
         pattern = re.compile(r"listening\W.*?grpc\W+(\d+).*?http\W+(\d+)")
         wait_for(lambda: pattern.search(self.text()) or self.process.poll() is not None, 30, "the server's start")
