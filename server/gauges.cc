@@ -23,7 +23,7 @@ void SetJobGauges(Metrics& metrics, const GaugeSources& sources) {
     if (job.state == JobState::kQueued) continue;
     const auto trainer = WorkerProcess::Find(sources.jobs_folder / job.id);
     if (trainer == nullptr) continue;
-    if (const auto usage = ReadProcessUsage(trainer->pid()); usage.ok()) metrics.SetTrainer(job.id, *usage);
+    if (const auto usage = ReadGroupUsage(trainer->pid()); usage.ok()) metrics.SetTrainer(job.id, *usage);
   }
 }
 
