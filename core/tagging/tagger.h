@@ -26,7 +26,7 @@ struct TaggerOptions {
   // a version, which then takes a second more.
   std::string precision = "fp32";
   bool keep_choice = true;  // auto's, in the checkpoint's folder; false where that is another's
-  int32_t threads = 0;  // of a forward pass; 0: all processors (LibTorch's choice, which OMP_NUM_THREADS sets)
+  int32_t threads = 0;      // of a forward pass; 0: all processors (LibTorch's choice, which OMP_NUM_THREADS sets)
 };
 
 // One sentence ready for the model, and the place where its scores gather.

@@ -34,6 +34,7 @@ while [ ${#ranks[@]} -gt 0 ]; do
     [ $status = 0 ] && continue
     echo "rank $rank of $processes ended with status $status: the others are ended" >&2
     [ ${#ranks[@]} = 0 ] || kill -KILL "${ranks[@]}" 2>/dev/null
+    wait
     exit $status
   done
 done
