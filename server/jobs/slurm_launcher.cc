@@ -178,9 +178,10 @@ class Slurm final : public Launcher {
   }
 
   absl::Status LookAt(Submission& submission, const std::vector<SlurmListing>& jobs) {
+    // By its folder too: in a copy of a data folder the number is that of the other's job.
     const auto is_it = [&](const SlurmListing& job) {
-      if (!submission.note.id.empty()) return job.id == submission.note.id;
-      return job.name == submission.note.name && job.folder == submission.folder;
+      return (submission.note.id.empty() || job.id == submission.note.id) && job.name == submission.note.name &&
+             job.folder == submission.folder;
     };
     const auto found = std::find_if(jobs.begin(), jobs.end(), is_it);
     if (submission.note.id.empty()) {
@@ -192,7 +193,8 @@ class Slurm final : public Launcher {
       }
       return Submit(submission);
     }
-    if (found == jobs.end() || IsSlurmEnd(found->state)) return ReadEnd(submission);
+    if (found == jobs.end()) return End(submission, WorkerExit());  // Slurm has forgotten it
+    if (IsSlurmEnd(found->state)) return ReadEnd(submission);
     ShowState(submission, *found);
     return Signal(submission, found->state);
   }
@@ -223,10 +225,13 @@ class Slurm final : public Launcher {
 
   absl::Status ReadEnd(Submission& submission) {
     const absl::StatusOr<WorkerExit> exit = slurm_.ReadEnd(submission.note.id);
-    if (!exit.ok()) return exit.status();
-    ShowState(submission, {submission.note.id, "ended", exit->Describe(), "", ""});
+    return exit.ok() ? End(submission, *exit) : exit.status();
+  }
+
+  absl::Status End(Submission& submission, const WorkerExit& exit) {
+    ShowState(submission, {submission.note.id, "ended", exit.Describe(), "", ""});
     const std::lock_guard<std::mutex> lock(submission.mutex);
-    submission.exit = *exit;
+    submission.exit = exit;
     return absl::OkStatus();
   }
 
