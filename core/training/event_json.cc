@@ -99,30 +99,8 @@ struct ProgressCodec {
 
 struct EpochCodec {
   static constexpr char kName[] = "epoch";
-  static void Write(const EpochResult& e, json& o) {
-    o["epoch"] = e.epoch;
-    o["train_loss"] = e.train_loss;
-    o["validation_loss"] = e.validation_loss;
-    o["scores"] = ToJson(e.scores);
-    o["unseen"] = ToJson(e.unseen);
-    o["train_seconds"] = e.train_seconds;
-    o["validation_seconds"] = e.validation_seconds;
-    o["tokens_per_second"] = e.tokens_per_second;
-    o["best"] = e.best;
-  }
-  static EpochResult Read(const json& o) {
-    EpochResult e;
-    ReadInteger(o.at("epoch"), e.epoch);
-    e.train_loss = NumberFromJson(o.at("train_loss"));
-    e.validation_loss = NumberFromJson(o.at("validation_loss"));
-    e.scores = ScoresFromJson(o.at("scores"));
-    e.unseen = EntityScoresFromJson(o.at("unseen"));
-    e.train_seconds = NumberFromJson(o.at("train_seconds"));
-    e.validation_seconds = NumberFromJson(o.at("validation_seconds"));
-    e.tokens_per_second = NumberFromJson(o.at("tokens_per_second"));
-    o.at("best").get_to(e.best);
-    return e;
-  }
+  static void Write(const EpochResult& e, json& o) { o.update(ToJson(e)); }
+  static EpochResult Read(const json& o) { return EpochResultFromJson(o); }
 };
 
 struct FinishedCodec {

@@ -21,7 +21,8 @@ std::string JobSpecJson(const JobSpec& spec) {
                                  {"validation_name", spec.validation_name},
                                  {"train_sha256", spec.train_sha256},
                                  {"validation_sha256", spec.validation_sha256},
-                                 {"options", ToJson(spec.options)}};
+                                 {"options", ToJson(spec.options)},
+                                 {"keep_state", spec.keep_state}};
   return Dump(object, 2) + "\n";
 }
 
@@ -39,7 +40,7 @@ absl::StatusOr<JobSpec> ParseJobSpec(std::string_view json) {
                                                                     {"validation_name", &spec.validation_name},
                                                                     {"train_sha256", &spec.train_sha256},
                                                                     {"validation_sha256", &spec.validation_sha256}};
-  std::set<std::string, std::less<>> known = {"options"};
+  std::set<std::string, std::less<>> known = {"options", "keep_state"};
   for (const auto& [name, text] : fields) {
     known.insert(name);
     const auto found = object.find(name);
@@ -52,6 +53,13 @@ absl::StatusOr<JobSpec> ParseJobSpec(std::string_view json) {
   }
   for (const auto& [name, value] : object.items()) {
     if (!known.contains(name)) errors.push_back(absl::StrCat(name, ": no such field"));
+  }
+  if (const auto keep = object.find("keep_state"); keep != object.end()) {
+    if (keep->is_boolean()) {
+      spec.keep_state = keep->get<bool>();
+    } else {
+      errors.push_back(absl::StrCat("keep_state: must be true or false, is ", Dump(*keep)));
+    }
   }
   spec.base = base;
   spec.train = train;

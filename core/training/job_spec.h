@@ -21,6 +21,8 @@ struct JobSpec {
   std::string train_sha256;  // of the file as the user gave it, for the record; empty: that of `train`
   std::string validation_sha256;
   TrainingOptions options;
+  bool keep_state =
+      false;  // after each epoch in `state/`, for a trainer that is started here again (TRAINING_STATE.md)
 };
 
 std::string JobSpecJson(const JobSpec& spec);
