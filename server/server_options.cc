@@ -101,6 +101,12 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
                    "for more fails with \"out of memory\". Default: no limit")
       ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
       ->check(CLI::Range(int64_t{128} << 20, int64_t{1} << 50));  // with less no trainer comes as far as to say so
+  limits
+      ->add_option("--max-restarts", options.jobs.max_restarts,
+                   "How often a job whose trainer was killed or lost is started again from its last epoch; the trainer "
+                   "then keeps its state, thrice its weights, in the job's folder")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
   limit("--max-message-bytes", options.api.max_message_bytes, "Largest gRPC message");
   limit("--max-calls", options.max_calls, "gRPC calls at once, beside the job watches");
   limits->add_option("--max-caller-calls", options.callers.calls, "Calls of one caller at once; default: no limit")

@@ -1,5 +1,6 @@
 #include "server/jobs/followed_job.h"
 
+#include <algorithm>
 #include <chrono>
 #include <system_error>
 #include <utility>
@@ -51,13 +52,21 @@ absl::Status FollowedJob::StartTrainer() {
     job_ = *std::move(moved);
   }
   launch_ = false;
-  if (absl::Status launched = Launch(); !launched.ok()) {
+  if (absl::Status launched = Launch(""); !launched.ok()) {
     end_.launch_error = StrCat("the trainer could not be started: ", launched.message());
   }
   return absl::OkStatus();
 }
 
-absl::Status FollowedJob::Launch() {
+void FollowedJob::Restart(const std::string& reason) {
+  process_.reset();
+  end_ = {};
+  if (absl::Status launched = Launch(reason); !launched.ok()) {
+    end_.launch_error = StrCat("the trainer could not be started again: ", launched.message(), "; before, ", reason);
+  }
+}
+
+absl::Status FollowedJob::Launch(const std::string& reason) {
   absl::StatusOr<std::string> dataset_id = ParseDatasetName(job_.dataset);
   if (!dataset_id.ok()) return dataset_id.status();
   absl::StatusOr<Dataset> dataset = surroundings_.datasets.Get(*dataset_id);
@@ -77,10 +86,11 @@ absl::Status FollowedJob::Launch() {
     spec.validation_sha256 = dataset->validation->sha256;
   }
   spec.options = job_.options;
+  spec.keep_state = surroundings_.options.max_restarts > 0;
   if (absl::Status written = folder_.WriteSpec(spec); !written.ok()) return written;
   ReadEvents();
-  if (!history_.validating) {
-    if (absl::Status logged = folder_.AppendState({"VALIDATING", "", ""}); !logged.ok()) return logged;
+  if (!history_.validating || !reason.empty()) {
+    if (absl::Status logged = folder_.AppendState({"VALIDATING", reason, ""}); !logged.ok()) return logged;
   }
   absl::StatusOr<std::unique_ptr<WorkerProcess>> process =
       WorkerProcess::Start(surroundings_.options.trainer, folder_.path(), surroundings_.options.limits);
@@ -148,6 +158,10 @@ absl::Status FollowedJob::Finish() {
   end_.output = folder_.OutputTail();
   end_.recorded = folder_.RecordedEpoch();
   JobOutcome outcome = JudgeOutcome(job_, history_, end_);
+  if (outcome.lost && std::max(1, history_.starts) <= surroundings_.options.max_restarts) {
+    Restart(outcome.reason);
+    return absl::OkStatus();
+  }
   std::string model_version;
   if (outcome.kept != nullptr) {
     if (!registration_.valid()) {
@@ -214,6 +228,7 @@ absl::Status FollowedJob::Close() {
   if (absl::Status closed = surroundings_.store.CloseLog(job_.id); !closed.ok()) return closed;
   // Registered, or nothing worth keeping. Of a failed job it may be all there is.
   if (job_.state != JobState::kFailed) folder_.RemoveCheckpoint();
+  folder_.RemoveState();
   done_ = true;
   return absl::OkStatus();
 }

@@ -55,7 +55,9 @@ class FollowedJob {
   bool runs() const { return !waits() && !IsFinal(job_.state); }
 
  private:
-  absl::Status Launch();
+  // `reason`: why the job is started again; empty for the first time.
+  absl::Status Launch(const std::string& reason);
+  void Restart(const std::string& reason);
   void ReadEvents();
   void EnterRunning();
   void Stop(absl::Time now);

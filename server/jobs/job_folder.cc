@@ -95,6 +95,11 @@ std::optional<EpochResult> JobFolder::RecordedEpoch() const {
   return std::nullopt;
 }
 
+void JobFolder::RemoveState() const {
+  std::error_code error;
+  for (const char* name : {"state", ".state.new", ".state.old"}) fs::remove_all(path_ / name, error);
+}
+
 void JobFolder::RemoveCheckpoint() const {
   std::error_code error;
   fs::remove_all(checkpoint(), error);  // if it stays, it goes with the job

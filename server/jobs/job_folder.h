@@ -30,6 +30,7 @@ class JobFolder {
   // Fills the empty folder `to` with the checkpoint's files: linked where the file system can, else copied.
   absl::Status LinkCheckpoint(const std::filesystem::path& to) const;
   void RemoveCheckpoint() const;
+  void RemoveState() const;  // from which a trainer would go on
   // Epoch, scores and unseen of the epoch whose weights are in the checkpoint, as its fintag.json has them; nothing if
   // it does not say. A trainer killed between checkpoint and event has written more than its log tells.
   std::optional<EpochResult> RecordedEpoch() const;

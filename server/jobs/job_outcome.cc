@@ -44,6 +44,8 @@ JobOutcome JudgeOutcome(const Job& job, const JobHistory& history, const Trainer
     }
   } else {
     outcome.reason = FailureReason(history, end);
+    // UNAVAILABLE: one of several trainers of the job was lost.
+    outcome.lost = end.launch_error.empty() && (!history.failed || history.failed->code == "UNAVAILABLE");
   }
   return outcome;
 }

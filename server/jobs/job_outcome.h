@@ -21,6 +21,7 @@ struct TrainerEnd {
 struct JobOutcome {
   JobState state = JobState::kFailed;  // CANCELLED, SUCCEEDED or FAILED
   std::string reason;                  // of FAILED
+  bool lost = false;                   // FAILED from outside: another trainer may come to an end
   const EpochResult* kept = nullptr;   // whose checkpoint becomes a model version; points into history or end
 };
 

@@ -24,6 +24,8 @@ struct JobQueueOptions {
   std::filesystem::path trainer;  // the program fintag-train
   TrainerLimits limits;           // of each
   int32_t max_running_jobs = 1;
+  // How often a job whose trainer was killed or lost is started again, from its last epoch (JOB_FOLDER.md).
+  int32_t max_restarts = 0;
   double cancel_seconds = 1;  // from SIGTERM to SIGKILL; what follows fits into the second of two
 };
 
