@@ -6,6 +6,7 @@
 // wrong. A call on a server that cannot be reached fails with UNAVAILABLE, see IsConnectionTrouble().
 #pragma once
 
+#include <fintag/v1/admin.pb.h>
 #include <fintag/v1/dataset.pb.h>
 #include <fintag/v1/model.pb.h>
 #include <fintag/v1/tagging.pb.h>
@@ -40,9 +41,11 @@ struct Options {
   // "HOST:PORT", "[IPV6]:PORT" or "unix:PATH".
   std::string server = "localhost:50051";
   Security security = {};
+  // Sent with every call: the trace (W3C Trace Context, "00-...") that they belong to. Empty: a new one for each call.
+  std::string traceparent = {};
   // Of one call with one answer, its retries included. DEADLINE_EXCEEDED after that.
   absl::Duration timeout = absl::Seconds(30);
-  // Of an upload, an import or an export.
+  // Of an upload, an import, an export or a backup.
   absl::Duration transfer_timeout = absl::Minutes(10);
   // How long a call that is safe to repeat is repeated while the server cannot be reached (UNAVAILABLE) or, for
   // tagging, is full (RESOURCE_EXHAUSTED).
@@ -76,6 +79,12 @@ struct ExportedModel {
   int64_t size_bytes = 0;
 };
 
+struct BackupFile {
+  fintag::v1::BackupStart content;  // what is in it
+  int64_t size_bytes = 0;
+  std::string sha256;
+};
+
 struct CreateJobOptions {
   // Makes a retry return the same job. Empty: a random one, so that the call's own retries are safe.
   std::string request_id;
@@ -93,6 +102,9 @@ std::vector<FieldViolation> FieldViolations(const absl::Status& status);
 
 // The server could not be reached, as opposed to answering that it is unavailable.
 bool IsConnectionTrouble(const absl::Status& status);
+
+// The server itself answered with this error, as opposed to this library or what lies between.
+bool IsAnswer(const absl::Status& status);
 
 // What grpc.health.v1 says of a server or one of its services.
 enum class Health { kServing, kNotServing, kUnknown };
@@ -173,6 +185,10 @@ class Client {
   absl::StatusOr<std::vector<fintag::v1::Model>> ListModels(int32_t limit = 0);
   // A model with all its versions, or one version.
   absl::Status DeleteModel(const std::string& model);
+
+  // Writes all that the server stores into `file`, which is replaced if it is there, once the new one is whole: then
+  // its checksum is right and it is on the disk. DATA_LOSS for a wrong checksum.
+  absl::StatusOr<BackupFile> Backup(const std::string& file, const TransferProgress& progress = nullptr);
 
   // INVALID_ARGUMENT with a violation per wrong field.
   absl::StatusOr<fintag::v1::Job> CreateJob(const fintag::v1::JobSpec& spec, const CreateJobOptions& options = {});

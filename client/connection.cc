@@ -8,12 +8,15 @@
 #include <utility>
 
 #include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
 #include "client/channel.h"
+#include "client/traceparent.h"
 
 namespace fintag::client {
 namespace {
 
 constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
+constexpr char kErrorInfoUrl[] = "type.googleapis.com/google.rpc.ErrorInfo";
 constexpr char kConnectionUrl[] = "fintag.client/connection";
 bool MayRepeat(const absl::Status& status, Repeat repeat) {
   if (repeat == Repeat::kNever) return false;
@@ -71,7 +74,15 @@ absl::Duration Backoff::Next() {
   return delay;
 }
 
+bool IsAnswer(const absl::Status& status) { return status.GetPayload(kErrorInfoUrl).has_value(); }
+
 absl::StatusOr<std::shared_ptr<Connection>> Connection::Open(const Options& options) {
+  if (!options.traceparent.empty() && !IsTraceparent(options.traceparent)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("traceparent must be as 00-TRACE-SPAN-FLAGS of the W3C's Trace "
+                     "Context, is \"",
+                     options.traceparent, "\""));
+  }
   grpc::ChannelArguments arguments = ArgumentsFor(options.server);
   // Retries are ours, so the channel must be ready to connect again at each.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
@@ -90,7 +101,8 @@ Connection::Connection(const Options& given, std::shared_ptr<grpc::Channel> open
       datasets(fintag::v1::DatasetService::NewStub(channel)),
       models(fintag::v1::ModelService::NewStub(channel)),
       training(fintag::v1::TrainingService::NewStub(channel)),
-      tagging(fintag::v1::TaggingService::NewStub(channel)) {}
+      tagging(fintag::v1::TaggingService::NewStub(channel)),
+      admin(fintag::v1::AdminService::NewStub(channel)) {}
 
 absl::Status Connection::Run(absl::Duration timeout, Repeat repeat,
                              const std::function<absl::Status(grpc::ClientContext&)>& call) {
@@ -133,6 +145,8 @@ bool Connection::cancelled() const {
 ActiveCall::ActiveCall(Connection& connection) : connection_(connection) {
   absl::MutexLock lock(&connection_.mutex_);
   connection_.active_.insert(&context);
+  const std::string& trace = connection_.options.traceparent;
+  context.AddMetadata("traceparent", trace.empty() ? NewTraceparent() : trace);
   if (connection_.cancelled_) context.TryCancel();
 }
 

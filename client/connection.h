@@ -2,6 +2,7 @@
 // absl::Status. Not part of the library's interface.
 #pragma once
 
+#include <fintag/v1/admin.grpc.pb.h>
 #include <fintag/v1/dataset.grpc.pb.h>
 #include <fintag/v1/model.grpc.pb.h>
 #include <fintag/v1/tagging.grpc.pb.h>
@@ -56,6 +57,7 @@ class Connection {
   const std::unique_ptr<fintag::v1::ModelService::Stub> models;
   const std::unique_ptr<fintag::v1::TrainingService::Stub> training;
   const std::unique_ptr<fintag::v1::TaggingService::Stub> tagging;
+  const std::unique_ptr<fintag::v1::AdminService::Stub> admin;
 
   // Runs `call` until it succeeds, may not be repeated or `timeout` is over, each time with a fresh context that
   // carries the deadline.

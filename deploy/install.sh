@@ -45,10 +45,10 @@ done
 
 packages=(g++ cmake ninja-build ccache pkg-config ca-certificates curl unzip python3 python3-pip python3-venv
   libgrpc++-dev libgrpc-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libabsl-dev libc-ares-dev libre2-dev
-  zlib1g-dev prometheus-cpp-dev libcpp-httplib-dev libsqlite3-dev nlohmann-json3-dev libcli11-dev libssl-dev
-  libcurl4-openssl-dev libgoogle-perftools-dev libgtest-dev libgmock-dev libbenchmark-dev)
+  zlib1g-dev prometheus-cpp-dev libcpp-httplib-dev libsqlite3-dev libarchive-dev nlohmann-json3-dev libcli11-dev libssl-dev
+  libcurl4-openssl-dev libgoogle-perftools-dev libgloo-dev libgtest-dev libgmock-dev libbenchmark-dev)
 [ $with_tests = no ] || packages+=(clang-format clang-tidy prometheus npm chromium golang-go golang-google-grpc-dev
-  golang-goprotobuf-dev)
+  golang-goprotobuf-dev slurm-wlm munge)
 [ $with_fuzz = no ] || packages+=(clang libclang-rt-14-dev llvm)
 [ $only_list = no ] || { printf '%s\n' "${packages[@]}"; exit; }
 

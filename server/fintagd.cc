@@ -2,12 +2,14 @@
 #include <grpc/support/log.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <cstdio>
 #include <filesystem>
 
 #include "absl/synchronization/mutex.h"
 #include "core/training/brief_spin.h"
+#include "server/backup/restore.h"
 #include "server/server_options.h"
 #include "server/service.h"
 
@@ -34,6 +36,28 @@ void LogGrpc(gpr_log_func_args* message) {
                      {{"text", message->message}});
 }
 
+// As many files and connections as the system lets us have: the usual limit of 1,024 is there for old programs.
+void RaiseFileLimit() {
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int Failed(const absl::Status& status) {
+  std::fprintf(stderr, "fintagd: %s\n", std::string(status.message()).c_str());
+  return 1;
+}
+
+// In place of serving: who restores looks at what came before anybody calls, and a service that is restarted with the
+// same options does not try it again on a folder in use.
+int RestoreDataFolder(const fintag::server::ServerOptions& options) {
+  const auto restored = fintag::server::Restore(options.restore, options.data_dir);
+  if (!restored.ok()) return Failed(restored.status());
+  std::printf("restored %s into %s\n", fintag::server::Describe(*restored).c_str(), options.data_dir.c_str());
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -42,9 +66,11 @@ int main(int argc, char** argv) {
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   fintag::server::ParsedOptions parsed = fintag::server::ParseServerOptions(argc, argv);
   if (parsed.exit_status.has_value()) return *parsed.exit_status;
+  if (!parsed.options.restore.empty()) return RestoreDataFolder(parsed.options);
   if (parsed.options.jobs.trainer.empty()) {
     parsed.options.jobs.trainer = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "fintag-train";
   }
+  RaiseFileLimit();
   const sigset_t signals = BlockStopSignals();
   // To the end of the process, as gRPC's threads are.
   static const fintag::server::Logger logger(parsed.options.log_format);
@@ -52,10 +78,7 @@ int main(int argc, char** argv) {
   gpr_set_log_function(LogGrpc);
 
   auto service = fintag::server::Service::Start(parsed.options, logger);
-  if (!service.ok()) {
-    std::fprintf(stderr, "fintagd: %s\n", std::string(service.status().message()).c_str());
-    return 1;
-  }
+  if (!service.ok()) return Failed(service.status());
   int received = 0;
   sigwait(&signals, &received);
   logger.Write(fintag::server::Severity::kInfo, "stopping", {{"signal", std::to_string(received)}});

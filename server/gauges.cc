@@ -14,16 +14,16 @@ namespace {
 constexpr size_t kVersionsShown = 25;
 
 void SetJobGauges(Metrics& metrics, const GaugeSources& sources) {
-  if (auto counts = sources.store.CountByState(); counts.ok()) {
+  if (auto counts = sources.store->CountByState(); counts.ok()) {
     for (const auto& [state, count] : *counts) metrics.SetJobs(std::string(JobStateName(state)), count);
   }
-  auto jobs = sources.store.Unfinished();
+  auto jobs = sources.store->Unfinished();
   if (!jobs.ok()) return;
   for (const Job& job : *jobs) {
     if (job.state == JobState::kQueued) continue;
     const auto trainer = WorkerProcess::Find(sources.jobs_folder / job.id);
     if (trainer == nullptr) continue;
-    if (const auto usage = ReadProcessUsage(trainer->pid()); usage.ok()) metrics.SetTrainer(job.id, *usage);
+    if (const auto usage = ReadGroupUsage(trainer->pid()); usage.ok()) metrics.SetTrainer(job.id, *usage);
   }
 }
 
@@ -53,7 +53,7 @@ void SetModelGauges(Metrics& metrics, const GaugeSources& sources) {
 VersionLabels LabelsOf(const ModelVersion& version) { return {version.model, std::to_string(version.version)}; }
 
 void SetGauges(Metrics& metrics, const GaugeSources& sources) {
-  SetJobGauges(metrics, sources);
+  if (sources.store != nullptr) SetJobGauges(metrics, sources);
   SetModelGauges(metrics, sources);
   if (const auto usage = ReadProcessUsage(getpid()); usage.ok()) metrics.SetProcess(*usage);
   std::error_code error;

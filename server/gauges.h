@@ -13,7 +13,7 @@ namespace fintag::server {
 struct GaugeSources {
   std::filesystem::path data_dir;
   std::filesystem::path jobs_folder;
-  JobStore& store;
+  JobStore* store;  // null where there are no jobs
   ModelRegistry& models;
   const LoadedModels& loaded;
 };

@@ -42,7 +42,7 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
   ParsedOptions parsed;
   ServerOptions& options = parsed.options;
   std::string metrics_listen = "localhost:9464";
-  std::string log_format = "text";
+  std::string log_format = "text", launcher = "local", role = "all";
   bool no_page = false;
 
   CLI::App app("Fintag's server: fine-tuning jobs, models and entity tagging over gRPC.", "fintagd");
@@ -50,6 +50,17 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
   app.set_config("--config", "", "Read options from this file (TOML, names as here without the dashes)");
   app.add_option("--data-dir", options.data_dir, "Folder for datasets, models and jobs; made if it is not there")
       ->required();
+  app.add_option("--restore", options.restore,
+                 "Make the data folder, which must be new or empty, of this backup (`fintag admin backup`), and end")
+      ->configurable(false);
+  app.add_option("--role", role,
+                 "all, or serve: a replica that tags with the models of the server whose data folder this is, "
+                 "takes no jobs and writes nothing")
+      ->check(CLI::IsMember({"all", "serve"}))
+      ->capture_default_str();
+  app.add_option("--primary", options.primary,
+                 "HOST:PORT of the server that a replica follows: named to callers who want what it does not do")
+      ->check(CheckAddress);
   app.add_option("--listen", options.api.listen, "HOST:PORT of the gRPC API")
       ->check(CheckAddress)
       ->capture_default_str();
@@ -88,6 +99,14 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
       ->check(CLI::Range(0, 4096))
       ->capture_default_str();
   app.add_option("--trainer", options.jobs.trainer, "The program fintag-train; default: beside fintagd");
+  app.add_option("--launcher", launcher,
+                 "Where trainers run: local (beside the server) or slurm (as jobs of the cluster; the data folder and "
+                 "the trainer are at the same path on every node)")
+      ->check(CLI::IsMember({"local", "slurm"}))
+      ->capture_default_str();
+  app.add_option("--slurm-option", options.jobs.slurm_options,
+                 "For sbatch, once for each: \"--partition=gpu\"; the job's name, folders and output are the server's")
+      ->allow_extra_args(false);
 
   auto* limits = app.add_option_group("Limits");
   const auto positive = CLI::Range(int64_t{1}, int64_t{1} << 50);
@@ -101,6 +120,12 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
                    "for more fails with \"out of memory\". Default: no limit")
       ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
       ->check(CLI::Range(int64_t{128} << 20, int64_t{1} << 50));  // with less no trainer comes as far as to say so
+  limits
+      ->add_option("--max-restarts", options.jobs.max_restarts,
+                   "How often a job whose trainer was killed or lost is started again from its last epoch; the trainer "
+                   "then keeps its state, thrice its weights, in the job's folder")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
   limit("--max-message-bytes", options.api.max_message_bytes, "Largest gRPC message");
   limit("--max-calls", options.max_calls, "gRPC calls at once, beside the job watches");
   limits->add_option("--max-caller-calls", options.callers.calls, "Calls of one caller at once; default: no limit")
@@ -109,6 +134,19 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
       ->add_option("--max-caller-rate", options.callers.requests_per_second,
                    "Requests of one caller a second; default: no limit")
       ->check(CLI::Range(0.001, 1e9));
+  limits
+      ->add_option("--max-caller-tokens-per-minute", options.callers.tokens_per_minute,
+                   "Tokens that one caller may have tagged a minute; default: no limit")
+      ->check(positive);
+  limits
+      ->add_option("--max-caller-jobs", options.max_caller_jobs,
+                   "Jobs of one caller that wait or run; default: no limit")
+      ->check(positive);
+  limits
+      ->add_option("--max-caller-bytes", options.max_caller_bytes,
+                   "Datasets and models that one caller may have stored, in bytes or as 500MB, 2GB; default: no limit")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+      ->check(positive);
   limit("--max-text-bytes", options.tagging.max_text_bytes, "Largest text to tag");
   limit("--max-texts", options.tagging.max_texts, "Texts in one tag request");
   limit("--max-queue-tokens", options.models.scheduler.max_queue_tokens, "Tokens that may wait for one model");
@@ -137,7 +175,16 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
     parsed.exit_status = 2;
     return parsed;
   }
-  options.page = !no_page;
+  if (!options.jobs.slurm_options.empty() && launcher != "slurm") {
+    std::fprintf(stderr, "fintagd: --slurm-option goes with --launcher slurm\n");
+    parsed.exit_status = 2;
+    return parsed;
+  }
+  options.follow = role == "serve";
+  options.page = !no_page && !options.follow;  // most of what it shows is the other server's
+  options.jobs.slurm = launcher == "slurm";
+  // A signal goes through the scheduler, and to another machine.
+  if (options.jobs.slurm) options.jobs.cancel_seconds = 10;
   options.log_format = log_format == "json" ? LogFormat::kJson : LogFormat::kText;
   return parsed;
 }

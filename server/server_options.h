@@ -19,14 +19,20 @@ namespace fintag::server {
 
 struct ServerOptions {
   std::filesystem::path data_dir;
+  std::filesystem::path restore;  // an archive to make the data folder of, in place of serving; empty: none
   std::string metrics_host = "localhost";
   int metrics_port = 9464;
-  bool page = true;  // the status page, on the same port
+  // Serves the models of another server whose data folder this is, and nothing else.
+  bool follow = false;
+  std::string primary;  // HOST:PORT of that server, for callers who want more
+  bool page = true;     // the status page, on the same port
   // Names that it is served under (StatusPage); none: loopback's where it listens on loopback, else any.
   std::vector<std::string> page_hosts;
   LogFormat log_format = LogFormat::kText;
   SecurityOptions security;
   CallerLimitOptions callers;
+  int64_t max_caller_jobs = 0;   // of one caller, that have not ended; 0: any number
+  int64_t max_caller_bytes = 0;  // of datasets and models of one caller's; 0: any number
   int64_t max_dataset_bytes = int64_t{1} << 30;
   int64_t max_model_bytes = int64_t{8} << 30;
   int32_t max_calls = 512;  // under way at once, beside the watches

@@ -65,6 +65,8 @@ std::unique_ptr<CLI::App> BuildCommandLine(Session& session) {
   AddTagCommand(*root, session);
   AddBenchCommand(*root, session);
   AddHealthCommand(*root, session);
+  AddAuditCommand(*root, session);
+  AddAdminCommand(*root, session);
   AddTokenCommand(*root, session);
   AddCompletionCommand(*root, session);
   return root;

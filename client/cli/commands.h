@@ -14,6 +14,8 @@ void AddJobsCommand(CLI::App& root, Session& session);
 void AddTagCommand(CLI::App& root, Session& session);
 void AddBenchCommand(CLI::App& root, Session& session);
 void AddHealthCommand(CLI::App& root, Session& session);
+void AddAuditCommand(CLI::App& root, Session& session);
+void AddAdminCommand(CLI::App& root, Session& session);
 void AddTokenCommand(CLI::App& root, Session& session);
 void AddCompletionCommand(CLI::App& root, Session& session);
 

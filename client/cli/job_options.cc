@@ -82,6 +82,8 @@ void AddJobOptions(CLI::App& app, fintag::v1::JobSpec& spec) {
       ->check(CLI::IsMember({"fp32", "bf16"}))
       ->group(kTraining);
   whole("--threads", "0: all processors (default 0)", [&options](int32_t value) { options.set_threads(value); });
+  whole("--processes", "Trainers that share the work, 1 to 1,024 (default 1)",
+        [&options](int32_t value) { options.set_processes(value); });
 }
 
 std::string JobOptionOf(const std::string& field) {

@@ -116,6 +116,9 @@ void JobView::ShowState(const fintag::v1::StateChanged& change) {
     case fintag::v1::JOB_STATE_QUEUED:
       return live_.Draw(out_.Paint(Style::kDim, "queued: waiting for its turn ..."));
     case fintag::v1::JOB_STATE_VALIDATING:
+      // With a reason where an earlier trainer was lost.
+      if (!change.reason().empty())
+        live_.Clear(), out_.out() << "started again: " << Printable(change.reason()) << "\n";
       return live_.Draw(out_.Paint(Style::kDim, "reading base and dataset ..."));
     case fintag::v1::JOB_STATE_CANCELLING:
       return live_.Draw(out_.Paint(Style::kDim, "cancelling ..."));

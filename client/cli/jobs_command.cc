@@ -25,6 +25,7 @@ std::string Shown(const Terminal& out, const fintag::v1::Job& job) {
   facts.Add("created", TimeText(job.create_time()));
   facts.Add("started", TimeText(job.start_time()));
   facts.Add("ended", TimeText(job.end_time()));
+  facts.Add("trace id", job.trace_id());
   if (job.has_progress() && !IsFinal(job.state())) {
     facts.Add("progress", absl::StrCat("epoch ", job.progress().epoch(), ", step ", WithCommas(job.progress().step()),
                                        " of ", WithCommas(job.progress().total_steps()), ", ",

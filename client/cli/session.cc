@@ -13,6 +13,7 @@
 #include "client/cli/display_width.h"
 #include "client/cli/figures.h"
 #include "client/cli/progress_bar.h"
+#include "client/traceparent.h"
 
 namespace fintag::client {
 namespace {
@@ -102,6 +103,16 @@ Json ErrorJson(const absl::Status& status, const std::string& server, const Fiel
   return {{"error", std::move(error)}};
 }
 
+Session::Session(std::ostream& out, std::ostream& err) : traceparent(NewTraceparent()), out_(out), err_(err) {
+  for (const char* name : {"TRACEPARENT", "FINTAG_TRACEPARENT"}) {
+    if (const char* given = std::getenv(name); given != nullptr && IsTraceparent(given)) traceparent = given;
+  }
+}
+
+std::string Session::FailedTrace(const absl::Status& status) const {
+  return IsAnswer(status) ? TraceIdOf(traceparent) : "";
+}
+
 absl::StatusOr<Security> Session::LoadSecurity() const {
   Security loaded = security;
   if (token_file.empty()) {
@@ -120,6 +131,7 @@ absl::StatusOr<Security> Session::LoadSecurity() const {
 absl::StatusOr<Client> Session::Connect() const {
   Options options;
   options.server = server;
+  options.traceparent = traceparent;
   absl::StatusOr<Security> loaded = LoadSecurity();
   if (!loaded.ok()) return loaded.status();
   options.security = *std::move(loaded);
@@ -150,10 +162,15 @@ int Session::Print(const std::string& text) const {
 
 int Session::Fail(const absl::Status& status, const FieldWords& words) const {
   if (json) {
-    Print(JsonText(ErrorJson(status, server, words), -1) + "\n");
+    Json document = ErrorJson(status, server, words);
+    if (const std::string trace = FailedTrace(status); !trace.empty()) document["error"]["trace_id"] = trace;
+    Print(JsonText(document, -1) + "\n");
   } else {
     out_ << std::flush;
     err_ << err().Paint(Style::kRed, "error:") << " " << ErrorText(status, server, words) << std::endl;
+    if (const std::string trace = FailedTrace(status); !trace.empty()) {
+      err_ << err().Paint(Style::kDim, "trace id: " + trace) << std::endl;
+    }
   }
   return kFailed;
 }

@@ -23,12 +23,15 @@ using FieldWords = std::function<std::string(const std::string& field)>;
 
 class Session {
  public:
-  Session(std::ostream& out, std::ostream& err) : out_(out), err_(err) {}
+  Session(std::ostream& out, std::ostream& err);
 
   // Set by the command line's options.
   std::string server;
   Security security;
   std::string token_file;
+  // Of all calls of one command: FINTAG_TRACEPARENT or TRACEPARENT of the environment, where it is well formed, else a
+  // new one.
+  std::string traceparent;
   bool json = false;
   double timeout_seconds = 0;  // 0: the library's own limits
   ColorChoice color = ColorChoice::kAuto;
@@ -56,6 +59,9 @@ class Session {
   void Note(const std::string& text) const;
 
  private:
+  // The id by which the server's log has the call that failed with `status`; empty where it has none.
+  std::string FailedTrace(const absl::Status& status) const;
+
   std::ostream& out_;
   std::ostream& err_;
 };

@@ -62,17 +62,6 @@ absl::Status Rename(const fs::path& from, const fs::path& to) {
   return rename(from.c_str(), to.c_str()) == 0 ? absl::OkStatus() : Failed("rename to", to, errno);
 }
 
-// Undoes what a killed writer left half done.
-absl::Status Recover(const fs::path& target) {
-  std::error_code error;
-  if (fs::exists(OldFolder(target), error)) {
-    const bool replaced = fs::exists(target, error);
-    const absl::Status status = replaced ? Remove(OldFolder(target)) : Rename(OldFolder(target), target);
-    if (!status.ok()) return status;
-  }
-  return Remove(NewFolder(target));
-}
-
 absl::Status ReplaceInTwoSteps(const fs::path& path, const fs::path& target) {
   if (const absl::Status status = Rename(target, OldFolder(target)); !status.ok()) return status;
   if (absl::Status status = Rename(path, target); !status.ok()) {
@@ -98,6 +87,17 @@ absl::StatusOr<AtomicFolder> AtomicFolder::Create(const fs::path& target) {
   fs::create_directory(path, error);
   if (error) return Failed("create", path, error.value());
   return AtomicFolder(resolved, path);
+}
+
+absl::Status AtomicFolder::Recover(const fs::path& target) {
+  const fs::path resolved = Resolve(target);
+  std::error_code error;
+  if (fs::exists(OldFolder(resolved), error)) {
+    const bool replaced = fs::exists(resolved, error);
+    const absl::Status status = replaced ? Remove(OldFolder(resolved)) : Rename(OldFolder(resolved), resolved);
+    if (!status.ok()) return status;
+  }
+  return Remove(NewFolder(resolved));
 }
 
 fs::path AtomicFolder::Readable(const fs::path& target) {

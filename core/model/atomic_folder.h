@@ -22,6 +22,10 @@ class AtomicFolder {
   // after a writer that was killed. INVALID_ARGUMENT for an empty name and for the root.
   static absl::StatusOr<AtomicFolder> Create(const std::filesystem::path& target);
 
+  // Undoes what a killed writer left half done: nothing stands beside `target` afterwards, and the last one that was
+  // committed is there. Create does it for a writer; this is for who comes after the last one.
+  static absl::Status Recover(const std::filesystem::path& target);
+
   // `target`, or where a kill fell between kTwoRenames' steps the old folder beside it.
   static std::filesystem::path Readable(const std::filesystem::path& target);
 

@@ -141,7 +141,7 @@ absl::Status WriteFiles(const fs::path& folder, const Checkpoint& checkpoint, co
 
 }  // namespace
 
-absl::StatusOr<Checkpoint> ReadCheckpoint(const fs::path& folder) {
+absl::StatusOr<Checkpoint> ReadCheckpoint(const fs::path& folder, WeightAccess access) {
   const fs::path readable = AtomicFolder::Readable(folder);
   std::error_code error;
   if (!fs::is_directory(readable, error)) {
@@ -151,9 +151,16 @@ absl::StatusOr<Checkpoint> ReadCheckpoint(const fs::path& folder) {
   auto config = ReadConfig(readable / kConfig);
   if (!config.ok()) return config.status();
   checkpoint.config = *std::move(config);
-  const auto weights = OpenWeights(readable);
+  const auto weights = OpenWeights(readable, access);
   if (!weights.ok()) return weights.status();
-  const absl::Status status = CatchTorch([&] { return TakeTensors(*weights, checkpoint); });
+  const absl::Status status = CatchTorch([&]() -> absl::Status {
+    if (absl::Status taken = TakeTensors(*weights, checkpoint); !taken.ok()) return taken;
+    // Each goes by itself once it is packed; a view of what was read would keep all of it.
+    if (access == WeightAccess::kRead) {
+      for (auto& [name, tensor] : checkpoint.tensors) tensor = tensor.clone();
+    }
+    return absl::OkStatus();
+  });
   if (!status.ok()) return absl::Status(status.code(), StrCat(folder.string(), ": ", status.message()));
   return checkpoint;
 }

@@ -11,11 +11,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/model/bert_config.h"
+#include "core/model/weight_files.h"
 
 namespace fintag {
 
 // Parameters by their name in transformers' BertForTokenClassification ("bert.embeddings.word_embeddings.weight",
-// "classifier.bias"), float32 on the CPU. Those of ReadCheckpoint may be views of the mapped file: read them only.
+// "classifier.bias"), float32 on the CPU. Those of ReadCheckpoint may be views of the file: read them only.
 using TensorMap = std::map<std::string, at::Tensor>;
 
 struct Checkpoint {
@@ -28,7 +29,8 @@ struct Checkpoint {
 // ("embeddings...") gain the prefix "bert."; LayerNorm's old names gamma and beta become weight and bias. Every
 // tensor that `config` calls for is there and has its shape, else INVALID_ARGUMENT names the tensor, the shape found
 // and the one expected. The classifier may be absent (base encoder). NOT_FOUND where a file is missing.
-absl::StatusOr<Checkpoint> ReadCheckpoint(const std::filesystem::path& folder);
+absl::StatusOr<Checkpoint> ReadCheckpoint(const std::filesystem::path& folder,
+                                          WeightAccess access = WeightAccess::kMap);
 
 // Writes the checkpoint beside `folder` under a temporary name, with the tokenizer's files out of `tokenizer_folder`
 // (unchanged; an empty path for none; may be `folder` itself) and `extra_files` by content ("fintag.json"), syncs it

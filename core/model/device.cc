@@ -1,5 +1,6 @@
 #include "core/model/device.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -35,16 +36,20 @@ std::string FirstGpuModel() {
 
 }  // namespace
 
-absl::StatusOr<at::Device> SelectDevice(std::string_view name) {
+absl::StatusOr<at::Device> SelectDevice(std::string_view name, int32_t index) {
   if (name == "cpu") return at::Device(at::kCPU);
-  if (name == "auto") return HasCuda() ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
+  const auto gpu = [index] {
+    const auto count = static_cast<int32_t>(std::max<size_t>(1, at::getNumGPUs()));
+    return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index % count));
+  };
+  if (name == "auto") return HasCuda() ? gpu() : at::Device(at::kCPU);
   if (name != "cuda") {
     return absl::InvalidArgumentError(absl::StrCat("device must be auto, cpu or cuda, is '", std::string(name), "'"));
   }
   if (!HasCuda()) {
     return absl::FailedPreconditionError("device cuda: this LibTorch has no CUDA, or no GPU is here; use cpu or auto");
   }
-  return at::Device(at::kCUDA, 0);
+  return gpu();
 }
 
 std::string DeviceName(const at::Device& device) {

@@ -26,9 +26,10 @@ absl::Status InFile(const std::filesystem::path& path, const absl::Status& statu
   return absl::Status(status.code(), StrCat(path.string(), ": ", status.message()));
 }
 
-// Maps a file, and keeps the map and the tensors.
-absl::Status AddFile(const std::filesystem::path& path, const Parser& parse, WeightFiles& weights) {
-  auto file = MappedFile::Open(path);
+// Keeps a file and its tensors.
+absl::Status AddFile(const std::filesystem::path& path, const Parser& parse, WeightAccess access,
+                     WeightFiles& weights) {
+  auto file = access == WeightAccess::kMap ? MappedFile::Open(path) : MappedFile::Read(path);
   if (!file.ok()) return file.status();
   auto tensors = parse((*file)->bytes());
   if (!tensors.ok()) return InFile(path, tensors.status());
@@ -55,7 +56,7 @@ absl::StatusOr<std::map<std::string, std::set<std::string>>> ParseIndex(std::str
   return shards;
 }
 
-absl::StatusOr<WeightFiles> OpenShards(const std::filesystem::path& folder) {
+absl::StatusOr<WeightFiles> OpenShards(const std::filesystem::path& folder, WeightAccess access) {
   const std::filesystem::path index_path = folder / kSafetensorsIndex;
   const auto index = MappedFile::Open(index_path);
   if (!index.ok()) return index.status();
@@ -68,7 +69,7 @@ absl::StatusOr<WeightFiles> OpenShards(const std::filesystem::path& folder) {
   WeightFiles weights;
   for (const auto& [file, names] : *shards) {
     const size_t first = weights.tensors.size();
-    if (const auto status = AddFile(folder / file, ParseSafetensors, weights); !status.ok()) return status;
+    if (const auto status = AddFile(folder / file, ParseSafetensors, access, weights); !status.ok()) return status;
     std::set<std::string> found;
     for (size_t i = first; i < weights.tensors.size(); ++i) found.insert(weights.tensors[i].name);
     if (found != names) {
@@ -95,17 +96,17 @@ bool HasWeights(const std::filesystem::path& folder) {
   return false;
 }
 
-absl::StatusOr<WeightFiles> OpenWeights(const std::filesystem::path& folder) {
+absl::StatusOr<WeightFiles> OpenWeights(const std::filesystem::path& folder, WeightAccess access) {
   std::error_code error;
   const auto has = [&](std::string_view name) { return std::filesystem::exists(folder / name, error); };
   WeightFiles weights;
   absl::Status status;
   if (has(kSafetensors)) {
-    status = AddFile(folder / kSafetensors, ParseSafetensors, weights);
+    status = AddFile(folder / kSafetensors, ParseSafetensors, access, weights);
   } else if (has(kSafetensorsIndex)) {
-    return OpenShards(folder);
+    return OpenShards(folder, access);
   } else if (has(kTorchArchive)) {
-    status = AddFile(folder / kTorchArchive, ParseTorchArchive, weights);
+    status = AddFile(folder / kTorchArchive, ParseTorchArchive, access, weights);
   } else {
     status = absl::NotFoundError(
         StrCat(folder.string(), " holds none of ", kSafetensors, ", ", kSafetensorsIndex, " and ", kTorchArchive));

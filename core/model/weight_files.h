@@ -11,6 +11,9 @@
 
 namespace fintag {
 
+// Mapped weights cost no memory until they are touched; read ones outlive a failing disk (mapped_file.h).
+enum class WeightAccess { kMap, kRead };
+
 struct WeightFiles {
   std::vector<std::shared_ptr<const MappedFile>> files;  // keep the tensors' bytes alive
   std::vector<StoredTensor> tensors;                     // each name once
@@ -23,6 +26,6 @@ bool HasWeights(const std::filesystem::path& folder);
 
 // model.safetensors, else model.safetensors.index.json with its shards, else pytorch_model.bin. NOT_FOUND where there
 // is none or a shard is missing; INVALID_ARGUMENT names the file that is damaged.
-absl::StatusOr<WeightFiles> OpenWeights(const std::filesystem::path& folder);
+absl::StatusOr<WeightFiles> OpenWeights(const std::filesystem::path& folder, WeightAccess access = WeightAccess::kMap);
 
 }  // namespace fintag

@@ -171,7 +171,7 @@ class BertTagger final : public Tagger {
 
 absl::StatusOr<std::unique_ptr<Tagger>> LoadIn(const std::filesystem::path& folder, const at::Device& device,
                                                Precision precision, int32_t threads) {
-  absl::StatusOr<Checkpoint> checkpoint = ReadCheckpoint(folder);
+  absl::StatusOr<Checkpoint> checkpoint = ReadCheckpoint(folder, WeightAccess::kRead);
   if (!checkpoint.ok()) return checkpoint.status();
   const BertConfig& config = checkpoint->config;
   // Create() would draw a fresh classifier where the weights have none: right for training, nonsense for tagging.
@@ -249,7 +249,7 @@ absl::StatusOr<std::unique_ptr<Tagger>> LoadFastest(const std::filesystem::path&
     taggers.push_back(*std::move(tagger));
   }
   const PrecisionChoice choice{machine, FastestPrecision(candidates), candidates};
-  WritePrecisionChoice(folder, choice);
+  if (options.keep_choice) WritePrecisionChoice(folder, choice);
   return std::move(*std::find_if(taggers.begin(), taggers.end(),
                                  [&](const auto& tagger) { return tagger->precision() == choice.precision; }));
 }

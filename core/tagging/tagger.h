@@ -25,7 +25,8 @@ struct TaggerOptions {
   // Of linear layers: fp32, bf16 or int8 (core/model/dense.h), or auto: precision_choice.h, chosen at the first load of
   // a version, which then takes a second more.
   std::string precision = "fp32";
-  int32_t threads = 0;  // of a forward pass; 0: all processors (LibTorch's choice, which OMP_NUM_THREADS sets)
+  bool keep_choice = true;  // auto's, in the checkpoint's folder; false where that is another's
+  int32_t threads = 0;      // of a forward pass; 0: all processors (LibTorch's choice, which OMP_NUM_THREADS sets)
 };
 
 // One sentence ready for the model, and the place where its scores gather.

@@ -56,6 +56,23 @@ class ActiveRows {
     }
   }
 
+  const std::vector<int64_t>& rows() const { return rows_; }
+  // [rows().size(), width], sharing this one's memory.
+  at::Tensor First() { return View(first_); }
+  at::Tensor Second() { return View(second_); }
+
+  // Takes rows before any had a gradient; their moments are to be filled in.
+  void Take(const std::vector<int64_t>& rows) {
+    for (const int64_t row : rows) {
+      TORCH_CHECK(row >= 0 && row < std::ssize(slot_of_row_) && slot_of_row_[row] < 0, "row ", row,
+                  " of the moments is out of range or there twice");
+      slot_of_row_[row] = static_cast<int32_t>(rows_.size());
+      rows_.push_back(row);
+    }
+    first_.resize(rows_.size() * width_);
+    second_.resize(first_.size());
+  }
+
   void NoGradient() { gradient_.assign(rows_.size() * width_, 0); }
 
   void AddPieces(float* parameter, bool decays, std::vector<Piece>& pieces) {
@@ -76,6 +93,10 @@ class ActiveRows {
   }
 
  private:
+  at::Tensor View(std::vector<float>& values) const {
+    return at::from_blob(values.data(), {std::ssize(rows_), width_}, at::kFloat);
+  }
+
   const int64_t width_;
   std::vector<int32_t> slot_of_row_;
   std::vector<int64_t> rows_;
@@ -89,7 +110,7 @@ class CpuOptimizer : public Optimizer {
     for (const auto& [name, parameter] : parameters) {
       TORCH_CHECK(parameter.is_contiguous() && parameter.scalar_type() == at::kFloat, name,
                   " must be contiguous and float32");
-      slots_.push_back({parameter, HasDecay(name), {}, {}, {}, nullptr});
+      slots_.push_back({name, parameter, HasDecay(name), {}, {}, {}, nullptr});
     }
   }
 
@@ -128,14 +149,51 @@ class CpuOptimizer : public Optimizer {
     return norm;
   }
 
+  OptimizerState State() const override {
+    OptimizerState state;
+    state.steps = steps_;
+    for (const Slot& slot : slots_) {
+      if (slot.active != nullptr) {
+        state.rows[slot.name] = slot.active->rows();
+        state.first[slot.name] = slot.active->First().clone();
+        state.second[slot.name] = slot.active->Second().clone();
+      } else if (slot.first.defined()) {
+        state.first[slot.name] = slot.first.clone();
+        state.second[slot.name] = slot.second.clone();
+      }
+    }
+    return state;
+  }
+
+  void Restore(const OptimizerState& state) override {
+    const c10::NoGradGuard no_gradient;
+    steps_ = state.steps;
+    for (Slot& slot : slots_) {
+      if (const auto rows = state.rows.find(slot.name); rows != state.rows.end()) {
+        slot.active = std::make_unique<ActiveRows>(slot.parameter.size(0), slot.parameter.size(1));
+        slot.active->Take(rows->second);
+        CopyMoments(state, slot.name, slot.active->First(), slot.active->Second());
+      } else if (state.first.contains(slot.name)) {
+        MakeMoments(slot);
+        CopyMoments(state, slot.name, slot.first, slot.second);
+      }
+    }
+  }
+
  private:
   struct Slot {
+    std::string name;
     at::Tensor parameter;
     bool decays;
     at::Tensor first, second;  // dense moments
     at::Tensor gradient;       // of this step, alive while its pieces are
     std::unique_ptr<ActiveRows> active;
   };
+
+  static void MakeMoments(Slot& slot) {
+    slot.first = at::zeros_like(slot.parameter, slot.parameter.options().requires_grad(false));
+    slot.second = at::zeros_like(slot.first);
+  }
 
   static void AddPieces(Slot& slot, std::vector<Piece>& pieces) {
     slot.gradient = std::exchange(slot.parameter.mutable_grad(), at::Tensor());
@@ -154,8 +212,7 @@ class CpuOptimizer : public Optimizer {
     }
     if (!slot.first.defined()) {
       if (!slot.gradient.defined()) return;
-      slot.first = at::zeros_like(slot.parameter, slot.parameter.options().requires_grad(false));
-      slot.second = at::zeros_like(slot.first);
+      MakeMoments(slot);
     }
     if (!slot.gradient.defined()) slot.gradient = at::zeros_like(slot.first);
     if (slot.gradient.is_sparse()) slot.gradient = slot.gradient.to_dense();

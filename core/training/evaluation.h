@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "core/model/token_classifier.h"
+#include "core/ranks/rank_group.h"
 #include "core/training/token_cache.h"
 
 namespace fintag {
@@ -17,8 +18,9 @@ struct Evaluation {
 };
 
 // Arg-max tags; the cache's tags begin with the model's. CANCELLED once `stop` is true, looked at every few
-// milliseconds to a second of work. Other errors are the model's.
+// milliseconds to a second of work. Other errors are the model's. With `ranks`, which may be null, all ranks evaluate
+// the same model, each every so-manyth batch, and all have the whole: bit for bit what one process has.
 absl::StatusOr<Evaluation> Evaluate(const TokenClassifier& model, const TokenCache& cache,
-                                    const std::atomic<bool>& stop);
+                                    const std::atomic<bool>& stop, RankGroup* ranks = nullptr);
 
 }  // namespace fintag

@@ -99,30 +99,8 @@ struct ProgressCodec {
 
 struct EpochCodec {
   static constexpr char kName[] = "epoch";
-  static void Write(const EpochResult& e, json& o) {
-    o["epoch"] = e.epoch;
-    o["train_loss"] = e.train_loss;
-    o["validation_loss"] = e.validation_loss;
-    o["scores"] = ToJson(e.scores);
-    o["unseen"] = ToJson(e.unseen);
-    o["train_seconds"] = e.train_seconds;
-    o["validation_seconds"] = e.validation_seconds;
-    o["tokens_per_second"] = e.tokens_per_second;
-    o["best"] = e.best;
-  }
-  static EpochResult Read(const json& o) {
-    EpochResult e;
-    ReadInteger(o.at("epoch"), e.epoch);
-    e.train_loss = NumberFromJson(o.at("train_loss"));
-    e.validation_loss = NumberFromJson(o.at("validation_loss"));
-    e.scores = ScoresFromJson(o.at("scores"));
-    e.unseen = EntityScoresFromJson(o.at("unseen"));
-    e.train_seconds = NumberFromJson(o.at("train_seconds"));
-    e.validation_seconds = NumberFromJson(o.at("validation_seconds"));
-    e.tokens_per_second = NumberFromJson(o.at("tokens_per_second"));
-    o.at("best").get_to(e.best);
-    return e;
-  }
+  static void Write(const EpochResult& e, json& o) { o.update(ToJson(e)); }
+  static EpochResult Read(const json& o) { return EpochResultFromJson(o); }
 };
 
 struct FinishedCodec {
@@ -177,6 +155,7 @@ uint32_t Crc32(std::string_view bytes) {
 
 std::string EncodeEvent(const Event& event) {
   json object = {{"sequence", event.sequence}, {"time", event.unix_milliseconds}};
+  if (!event.trace_id.empty()) object["trace_id"] = event.trace_id;
   WriteIf<StateCodec, StateChanged>(event, object) || WriteIf<StartCodec, TrainingStart>(event, object) ||
       WriteIf<ProgressCodec, TrainingProgress>(event, object) || WriteIf<EpochCodec, EpochResult>(event, object) ||
       WriteIf<FinishedCodec, TrainingFinished>(event, object) || WriteIf<FailedCodec, TrainingFailed>(event, object);
@@ -199,6 +178,7 @@ absl::StatusOr<Event> DecodeEvent(std::string_view line) {
     Event event;
     ReadInteger(object.at("sequence"), event.sequence);
     ReadInteger(object.at("time"), event.unix_milliseconds);
+    if (const auto trace = object.find("trace_id"); trace != object.end()) trace->get_to(event.trace_id);
     const std::string type = object.at("type");
     if (ReadIf<StateCodec>(type, object, event) || ReadIf<StartCodec>(type, object, event) ||
         ReadIf<ProgressCodec>(type, object, event) || ReadIf<EpochCodec>(type, object, event) ||

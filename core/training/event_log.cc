@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <iterator>
 #include <string>
@@ -25,6 +26,7 @@ constexpr size_t kPieceBytes = 1 << 20;  // of a log in memory at a time
 struct Scan {
   int64_t good_bytes = 0;
   int64_t expected = 1;
+  int64_t last_milliseconds = 0;  // time of the last event
 };
 
 // `at_end`: the file has nothing behind `bytes`.
@@ -44,6 +46,7 @@ absl::Status ScanLines(const std::filesystem::path& file, std::string_view bytes
       return absl::DataLossError(
           absl::StrCat(file.string(), ": line of event ", scan.expected, ": ", event.status().message()));
     }
+    scan.last_milliseconds = event->unix_milliseconds;
     if (events != nullptr) events->push_back(*std::move(event));
     bytes.remove_prefix(end + 1);
     scan.good_bytes += static_cast<int64_t>(end) + 1;
@@ -72,12 +75,17 @@ absl::Status ScanPiece(const std::filesystem::path& file, int descriptor, Scan& 
 class Writer : public EventLogWriter {
  public:
   Writer(std::filesystem::path file, int descriptor, const Scan& scan)
-      : file_(std::move(file)), descriptor_(descriptor), size_(scan.good_bytes), last_sequence_(scan.expected - 1) {}
+      : file_(std::move(file)),
+        descriptor_(descriptor),
+        size_(scan.good_bytes),
+        last_sequence_(scan.expected - 1),
+        last_milliseconds_(scan.last_milliseconds) {}
   ~Writer() override { close(descriptor_); }
 
   absl::Status Append(Event event) override {
     event.sequence = last_sequence_ + 1;
-    event.unix_milliseconds = absl::ToUnixMillis(absl::Now());
+    // In order, though the clock may have been set back.
+    event.unix_milliseconds = std::max(absl::ToUnixMillis(absl::Now()), last_milliseconds_);
     const std::string line = EncodeEvent(event);
     ssize_t written;
     do {
@@ -92,6 +100,7 @@ class Writer : public EventLogWriter {
     }
     size_ += written;
     ++last_sequence_;
+    last_milliseconds_ = event.unix_milliseconds;
     if (!std::holds_alternative<TrainingProgress>(event.what) && fdatasync(descriptor_) != 0) {
       return absl::ErrnoToStatus(errno, absl::StrCat("cannot sync ", file_.string()));
     }
@@ -105,6 +114,7 @@ class Writer : public EventLogWriter {
   const int descriptor_;
   int64_t size_;
   int64_t last_sequence_;
+  int64_t last_milliseconds_;
 };
 
 class Reader : public EventLogReader {

@@ -39,6 +39,7 @@ struct Event {
   int64_t sequence = 0;  // from 1, without gaps
   int64_t unix_milliseconds = 0;
   std::variant<StateChanged, TrainingStart, TrainingProgress, EpochResult, TrainingFinished, TrainingFailed> what;
+  std::string trace_id = {};  // of the request that made the job; empty where it is not known
 };
 
 bool IsFinalState(std::string_view state);

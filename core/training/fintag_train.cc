@@ -5,6 +5,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <new>
@@ -14,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_join.h"
+#include "core/ranks/rank_place.h"
 #include "core/training/brief_spin.h"
 #include "core/training/job_run.h"
 #include "core/training/trainer.h"
@@ -48,12 +50,13 @@ void StopOnSignals() {
 // Short of memory the kernel should end the trainer, never the server.
 void OfferToBeKilledFirst() { std::ofstream("/proc/self/oom_score_adj") << 500; }
 
-// A table row an epoch on standard output, each of the others on request.
+// A table row an epoch on standard output, each of the others on request; of several ranks by rank 0 alone.
 class TableObserver : public fintag::TrainingObserver {
  public:
-  explicit TableObserver(bool log_steps) : log_steps_(log_steps) {}
+  TableObserver(bool prints, bool log_steps) : prints_(prints), log_steps_(prints && log_steps) {}
 
   void OnStart(const TrainingStart& start) override {
+    if (!prints_) return;
     std::printf("device %s, %d threads, %.1f M parameters; %lld sentences (%lld tokens) to train on, %lld to score\n",
                 start.device.c_str(), start.threads, static_cast<double>(start.parameters) / 1e6,
                 static_cast<long long>(start.train_sentences), static_cast<long long>(start.train_tokens),
@@ -71,6 +74,7 @@ class TableObserver : public fintag::TrainingObserver {
                 progress.learning_rate);
   }
   void OnEpoch(const EpochResult& r) override {
+    if (!prints_) return;
     std::printf("%5d %10.5f %10.5f %9.4f %9.4f %9.4f %9.4f %9.4f %8.1f %9.0f%s\n", r.epoch, r.train_loss,
                 r.validation_loss, r.scores.micro.precision, r.scores.micro.recall, r.scores.micro.f1, r.unseen.f1,
                 r.scores.accuracy, r.train_seconds + r.validation_seconds, r.tokens_per_second, r.best ? " *" : "");
@@ -78,13 +82,14 @@ class TableObserver : public fintag::TrainingObserver {
   }
 
  private:
+  const bool prints_;
   const bool log_steps_;
 };
 
 // Everything that the command line can say.
 struct Arguments {
   std::string job;
-  std::string base, train, validation, output;
+  std::string base, train, validation, output, state;
   bool log_steps = false;
   std::string schedule = "linear", keep = "best";
   TrainingOptions options;
@@ -100,7 +105,12 @@ void DescribeCommand(CLI::App& app, Arguments& a) {
         app.add_option("--train", a.train, "Corpus, CoNLL or JSON lines")->type_name("FILE"),
         app.add_option("--validation", a.validation, "Corpus to score on; without it a part of --train")
             ->type_name("FILE"),
-        app.add_option("--output", a.output, "Folder that the trained model is written to")->type_name("FOLDER")}) {
+        app.add_option("--output", a.output, "Folder that the trained model is written to")->type_name("FOLDER"),
+        app.add_option(
+               "--state", a.state,
+               "Folder that the run's state is kept in after each epoch; a run that was ended goes on from what "
+               "is there")
+            ->type_name("FOLDER")}) {
     option->group(files);
   }
   app.add_flag("--log-steps", a.log_steps, "Print the loss of every step")->group(files);
@@ -161,18 +171,19 @@ std::string CheckArguments(const CLI::App& app, const Arguments& a) {
   return absl::StrJoin(errors, "\n");
 }
 
-absl::Status RunByHand(const Arguments& a) {
+absl::Status RunByHand(const Arguments& a, const fintag::RankPlace& place) {
   JobSpec spec;
   spec.base = a.base;
   spec.train = a.train;
   spec.validation = a.validation;
   spec.train_name = a.train;
   spec.validation_name = a.validation;
-  const absl::StatusOr<fintag::TrainingInput> input = fintag::ReadTrainingInput(spec, a.output);
-  if (!input.ok()) return input.status();
-  TableObserver observer(a.log_steps);
-  const absl::StatusOr<fintag::TrainingResult> result = fintag::Train(*input, a.options, observer, stop_requested);
-  if (!result.ok()) return result.status();
+  spec.options = a.options;
+  const bool prints = place.rank == 0;
+  TableObserver observer(prints, a.log_steps);
+  const absl::StatusOr<fintag::TrainingResult> result =
+      fintag::ReadAndTrain(spec, a.output, a.state, observer, stop_requested, place);
+  if (!result.ok() || !prints) return result.status();
   if (result->kept_epoch == 0) {
     std::printf("stopped before the end of an epoch; nothing was written\n");
   } else {
@@ -201,17 +212,25 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "fintag-train: %s\nRun with --help for more information.\n", wrong.c_str());
     return kWrongUsage;
   }
+  const absl::StatusOr<fintag::RankPlace> place =
+      fintag::RankPlaceOf([](const char* name) -> const char* { return std::getenv(name); });
+  if (!place.ok()) {
+    std::fprintf(stderr, "fintag-train: %s\n", std::string(place.status().message()).c_str());
+    return kWrongUsage;
+  }
   OfferToBeKilledFirst();
   StopOnSignals();
   // cuBLAS sums in a fixed order only with a workspace of fixed size, read when its library loads.
   setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
   absl::Status status;
   try {
-    status = arguments.job.empty() ? RunByHand(arguments) : fintag::RunJob(arguments.job, stop_requested);
+    status =
+        arguments.job.empty() ? RunByHand(arguments, *place) : fintag::RunJob(arguments.job, stop_requested, *place);
   } catch (const std::bad_alloc&) {
     status = absl::ResourceExhaustedError("out of memory");
   }
   if (status.ok()) return kDone;
-  std::fprintf(stderr, "fintag-train: %s\n", std::string(status.message()).c_str());
+  const std::string who = place->distributed() ? " (" + place->Name() + ")" : "";
+  std::fprintf(stderr, "fintag-train%s: %s\n", who.c_str(), std::string(status.message()).c_str());
   return kFailed;
 }

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/ranks/rank_place.h"
 #include "core/training/job_spec.h"
 #include "core/training/trainer.h"
 
@@ -32,9 +33,17 @@ class JobFolderLock {
 // every error of both corpora.
 absl::StatusOr<TrainingInput> ReadTrainingInput(const JobSpec& spec, const std::filesystem::path& checkpoint);
 
+// Reads the input of `spec` and trains, as one of the ranks where `place` is one of several. Cancelled also where
+// `stop` came before the ranks had met. Errors are those of RankGroup::Connect, ReadTrainingInput and Train.
+absl::StatusOr<TrainingResult> ReadAndTrain(const JobSpec& spec, const std::filesystem::path& checkpoint,
+                                            const std::filesystem::path& state, TrainingObserver& observer,
+                                            const std::atomic<bool>& stop, const RankPlace& place);
+
 // Runs the job. Its end, good or bad, is the last event that this appends; the status is that of a failure (which is
 // in the log already, unless the log itself is what failed). Events: TrainingStart, TrainingProgress about twice a
-// second, EpochResult, then TrainingFinished or TrainingFailed.
-absl::Status RunJob(const std::filesystem::path& folder, std::atomic<bool>& stop);
+// second, EpochResult, then TrainingFinished or TrainingFailed. Where an earlier trainer left its state, the job goes
+// on from there; epochs that are in the log already are not told again. Of several ranks 0 alone writes; the others
+// only read job.json and what it names.
+absl::Status RunJob(const std::filesystem::path& folder, std::atomic<bool>& stop, const RankPlace& place = {});
 
 }  // namespace fintag

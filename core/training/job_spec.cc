@@ -15,13 +15,16 @@ namespace fintag {
 std::string JobSpecJson(const JobSpec& spec) {
   const nlohmann::json object = {{"job", spec.job},
                                  {"base", spec.base.string()},
+                                 {"base_sha256", spec.base_sha256},
                                  {"train", spec.train.string()},
                                  {"validation", spec.validation.string()},
                                  {"train_name", spec.train_name},
                                  {"validation_name", spec.validation_name},
                                  {"train_sha256", spec.train_sha256},
                                  {"validation_sha256", spec.validation_sha256},
-                                 {"options", ToJson(spec.options)}};
+                                 {"trace_id", spec.trace_id},
+                                 {"options", ToJson(spec.options)},
+                                 {"keep_state", spec.keep_state}};
   return Dump(object, 2) + "\n";
 }
 
@@ -33,13 +36,15 @@ absl::StatusOr<JobSpec> ParseJobSpec(std::string_view json) {
   std::string base, train, validation;
   const std::vector<std::pair<std::string, std::string*>> fields = {{"job", &spec.job},
                                                                     {"base", &base},
+                                                                    {"base_sha256", &spec.base_sha256},
                                                                     {"train", &train},
                                                                     {"validation", &validation},
                                                                     {"train_name", &spec.train_name},
                                                                     {"validation_name", &spec.validation_name},
                                                                     {"train_sha256", &spec.train_sha256},
-                                                                    {"validation_sha256", &spec.validation_sha256}};
-  std::set<std::string, std::less<>> known = {"options"};
+                                                                    {"validation_sha256", &spec.validation_sha256},
+                                                                    {"trace_id", &spec.trace_id}};
+  std::set<std::string, std::less<>> known = {"options", "keep_state"};
   for (const auto& [name, text] : fields) {
     known.insert(name);
     const auto found = object.find(name);
@@ -52,6 +57,13 @@ absl::StatusOr<JobSpec> ParseJobSpec(std::string_view json) {
   }
   for (const auto& [name, value] : object.items()) {
     if (!known.contains(name)) errors.push_back(absl::StrCat(name, ": no such field"));
+  }
+  if (const auto keep = object.find("keep_state"); keep != object.end()) {
+    if (keep->is_boolean()) {
+      spec.keep_state = keep->get<bool>();
+    } else {
+      errors.push_back(absl::StrCat("keep_state: must be true or false, is ", Dump(*keep)));
+    }
   }
   spec.base = base;
   spec.train = train;

@@ -18,6 +18,7 @@ class FusedOptimizer : public Optimizer {
       : options_(options) {
     for (const auto& [name, parameter] : parameters) {
       Group& group = groups_[HasDecay(name) ? 0 : 1];
+      group.names.push_back(name);
       group.parameters.push_back(parameter);
       group.first.push_back(at::zeros_like(parameter));
       group.second.push_back(at::zeros_like(parameter));
@@ -55,8 +56,33 @@ class FusedOptimizer : public Optimizer {
     return 0;
   }
 
+  OptimizerState State() const override {
+    const c10::NoGradGuard no_gradient;
+    OptimizerState state;
+    for (const Group& group : groups_) {
+      for (size_t i = 0; i < group.names.size(); ++i) {
+        state.first[group.names[i]] = group.first[i].to(at::kCPU, at::kFloat, /*non_blocking=*/false, /*copy=*/true);
+        state.second[group.names[i]] = group.second[i].to(at::kCPU, at::kFloat, /*non_blocking=*/false, /*copy=*/true);
+        state.steps = static_cast<int64_t>(group.steps[i].item<double>());  // alike for all
+      }
+    }
+    return state;
+  }
+
+  void Restore(const OptimizerState& state) override {
+    const c10::NoGradGuard no_gradient;
+    TORCH_CHECK(state.rows.empty(), "the moments are those of a run on the CPU");
+    for (Group& group : groups_) {
+      for (size_t i = 0; i < group.names.size(); ++i) {
+        CopyMoments(state, group.names[i], group.first[i], group.second[i]);
+        group.steps[i].fill_(static_cast<double>(state.steps));
+      }
+    }
+  }
+
  private:
   struct Group {
+    std::vector<std::string> names;
     std::vector<at::Tensor> parameters, gradients, first, second, steps;
   };
 
@@ -65,6 +91,18 @@ class FusedOptimizer : public Optimizer {
 };
 
 }  // namespace
+
+void CopyMoments(const OptimizerState& state, const std::string& name, const at::Tensor& first,
+                 const at::Tensor& second) {
+  const auto found_first = state.first.find(name);
+  const auto found_second = state.second.find(name);
+  TORCH_CHECK(found_first != state.first.end() && found_second != state.second.end(), "moments of ", name,
+              " are missing");
+  TORCH_CHECK(found_first->second.sizes() == first.sizes() && found_second->second.sizes() == second.sizes(),
+              "moments of ", name, " have another shape");
+  first.copy_(found_first->second);
+  second.copy_(found_second->second);
+}
 
 bool HasDecay(const std::string& name) {
   return !absl::EndsWith(name, ".bias") && !absl::StrContains(name, "LayerNorm");

@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,6 +14,15 @@
 #include "core/training/training_options.h"
 
 namespace fintag {
+
+// What an optimiser has gathered so far, on the CPU, by the parameters' names. Moments have their parameter's shape, or
+// where `rows` names it are those of these rows alone, in this order; a parameter that never had a gradient may be left
+// out.
+struct OptimizerState {
+  int64_t steps = 0;
+  std::map<std::string, at::Tensor> first, second;
+  std::map<std::string, std::vector<int64_t>> rows;
+};
 
 class Optimizer {
  public:
@@ -23,6 +33,11 @@ class Optimizer {
   // result as its dense form; rows that never had one are not touched, since their moments are zero. Returns the
   // gradients' global norm before clipping; MakeFusedOptimizer's returns 0, since on CUDA it would have to wait for it.
   virtual double Step(double learning_rate) = 0;
+
+  // A copy; and back, into an optimiser of the same kind and parameters that has not stepped yet: it goes on bit for
+  // bit. Restore throws c10::Error where the state is not of these parameters.
+  virtual OptimizerState State() const = 0;
+  virtual void Restore(const OptimizerState& state) = 0;
 };
 
 // Parameters by name: those named "*.bias" or "*LayerNorm*" have no decay, as transformers' Trainer has it. All are
@@ -35,6 +50,11 @@ std::unique_ptr<Optimizer> MakeCpuOptimizer(const std::vector<std::pair<std::str
                                             const TrainingOptions& options);
 std::unique_ptr<Optimizer> MakeFusedOptimizer(const std::vector<std::pair<std::string, at::Tensor>>& parameters,
                                               const TrainingOptions& options);
+
+// Fills `first` and `second` with the moments of the parameter of this name. Throws c10::Error where they are missing
+// or have another shape.
+void CopyMoments(const OptimizerState& state, const std::string& name, const at::Tensor& first,
+                 const at::Tensor& second);
 
 // Whether weight decay applies to the parameter of this name.
 bool HasDecay(const std::string& name);

@@ -10,7 +10,15 @@ double Seconds(ProgressMeter::Clock::duration duration) { return std::chrono::du
 }  // namespace
 
 ProgressMeter::ProgressMeter(int64_t epoch_tokens, int32_t epochs, int64_t validation_tokens)
-    : total_tokens_(epoch_tokens * epochs), validation_tokens_(validation_tokens), evaluations_left_(epochs) {}
+    : epoch_tokens_(epoch_tokens),
+      total_tokens_(epoch_tokens * epochs),
+      validation_tokens_(validation_tokens),
+      evaluations_left_(epochs) {}
+
+void ProgressMeter::SkipEpochs(int32_t epochs) {
+  skipped_tokens_ = tokens_ = epochs * epoch_tokens_;
+  evaluations_left_ -= epochs;
+}
 
 void ProgressMeter::StartTraining() {
   last_ = mark_ = Clock::now();
@@ -39,8 +47,8 @@ void ProgressMeter::EndEvaluation() {
 }
 
 double ProgressMeter::seconds_left() const {
-  if (tokens_ == 0) return 0;
-  const double a_token = all_training_seconds_ / static_cast<double>(tokens_);
+  if (tokens_ == skipped_tokens_) return 0;
+  const double a_token = all_training_seconds_ / static_cast<double>(tokens_ - skipped_tokens_);
   const double an_evaluation = evaluation_seconds_ >= 0
                                    ? evaluation_seconds_
                                    : kEvaluationShare * a_token * static_cast<double>(validation_tokens_);

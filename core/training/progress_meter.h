@@ -13,6 +13,8 @@ class ProgressMeter {
   // `epoch_tokens` are trained in each of `epochs` epochs; an evaluation over `validation_tokens` follows each.
   ProgressMeter(int64_t epoch_tokens, int32_t epochs, int64_t validation_tokens);
 
+  // Epochs that an earlier process has trained count as done, without a time. Before all that follows.
+  void SkipEpochs(int32_t epochs);
   void StartTraining();          // of an epoch
   void Trained(int64_t tokens);  // after a step
   void StartEvaluation();
@@ -29,10 +31,12 @@ class ProgressMeter {
   static constexpr double kEvaluationShare = 0.3;
   static constexpr double kRateInterval = 0.5;  // seconds
 
+  const int64_t epoch_tokens_;
   const int64_t total_tokens_;
   const int64_t validation_tokens_;
   int32_t evaluations_left_;
   int64_t tokens_ = 0;
+  int64_t skipped_tokens_ = 0;
   double all_training_seconds_ = 0;
   double training_seconds_ = 0;
   double evaluation_seconds_ = -1;

@@ -1,10 +1,12 @@
 #include "core/training/scratch_file.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -21,9 +23,10 @@ absl::StatusOr<ScratchFile> ScratchFile::Create(const std::filesystem::path& fol
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot create ", folder.string()));
-  const std::filesystem::path path = folder / absl::StrCat(".scratch-", getpid());
-  const int file = open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot create ", path.string()));
+  // A number of its own: ranks that share the folder may share theirs, on machines or in containers of their own.
+  std::string path = folder / ".scratch-XXXXXX";
+  const int file = mkostemp(path.data(), O_CLOEXEC);
+  if (file < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot create ", path));
   // All file systems can do this; O_TMPFILE only some. What a kill in between leaves is empty.
   unlink(path.c_str());
   return ScratchFile(path, file);

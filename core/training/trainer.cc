@@ -1,53 +1,37 @@
 #include "core/training/trainer.h"
 
-#include <ATen/Context.h>
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <memory>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/model/checkpoint_folder.h"
-#include "core/model/dense.h"
-#include "core/model/device.h"
 #include "core/model/token_classifier.h"
 #include "core/model/torch_status.h"
+#include "core/ranks/rank_agreement.h"
+#include "core/ranks/rank_group.h"
 #include "core/training/batches.h"
 #include "core/training/epoch_list.h"
 #include "core/training/evaluation.h"
 #include "core/training/file_io.h"
-#include "core/training/optimizer.h"
+#include "core/training/precision_scores.h"
 #include "core/training/progress_meter.h"
-#include "core/training/random.h"
+#include "core/training/run_model.h"
 #include "core/training/schedule.h"
-#include "core/training/seeds.h"
 #include "core/training/training_data.h"
 #include "core/training/training_record.h"
+#include "core/training/training_state.h"
+#include "core/training/training_step.h"
 
 namespace fintag {
 namespace {
 
 constexpr char kRecordFile[] = "fintag.json";
-constexpr int64_t kShortestWindow = 8;  // MakeWindows needs as much
-
-int32_t UseThreads(int32_t wanted) {
-  const int threads = wanted > 0 ? wanted : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  at::set_num_threads(threads);
-  return threads;
-}
-
-// Sums in a fixed order where LibTorch can: two equal runs then write the same bytes.
-void UseDeterministicAlgorithms() {
-  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
-  at::globalContext().setDeterministicFillUninitializedMemory(false);
-}
 
 absl::Status CheckOptions(const TrainingOptions& options) {
   std::vector<std::string> errors;
@@ -60,12 +44,17 @@ absl::Status CheckOptions(const TrainingOptions& options) {
 class TrainingRun {
  public:
   TrainingRun(const TrainingInput& input, const TrainingOptions& options, TrainingObserver& observer,
-              const std::atomic<bool>& stop)
-      : input_(input), options_(options), observer_(observer), stop_(stop) {}
+              const std::atomic<bool>& stop, RankGroup* ranks)
+      : input_(input),
+        options_(options),
+        observer_(observer),
+        stop_(stop),
+        ranks_(ranks),
+        writes_(ranks == nullptr || ranks->place().rank == 0) {}
 
   absl::StatusOr<TrainingResult> Run() {
     if (absl::Status ready = Prepare(); !ready.ok()) return ready;
-    for (int32_t epoch = 1; epoch <= options_.epochs; ++epoch) {
+    for (int32_t epoch = epochs_done() + 1; epoch <= options_.epochs; ++epoch) {
       absl::StatusOr<bool> whole = RunEpoch(epoch);
       if (!whole.ok()) return whole.status();
       if (!*whole) {
@@ -78,33 +67,37 @@ class TrainingRun {
 
  private:
   absl::Status Prepare();
-  absl::Status LoadModel();
+  int32_t epochs_done() const { return static_cast<int32_t>(record_.result.epochs.size()); }
   absl::Status EncodeData();
   void DescribeStart();
 
   // False where `stop` ended it.
   absl::StatusOr<bool> RunEpoch(int32_t epoch);
-  // Trains on `batches` and updates once. Nothing where `stop` ended it.
-  absl::StatusOr<std::optional<double>> RunStep(std::span<const SentenceBatch> batches, double learning_rate);
+  // This process' own, or that of any rank.
+  const std::atomic<bool>& stop() const { return ranks_ == nullptr ? stop_ : ranks_->stop(); }
+  // What all ranks must begin with alike.
+  absl::Status AgreeOnRun();
   absl::Status Diverged(int64_t step) const;
   absl::Status EvaluateEpoch(EpochResult& result);
   absl::Status Keep(const EpochResult& result);
-  absl::Status ScorePrecisions();
+  absl::Status GoOnFromState();
+  absl::Status KeepState();
   absl::StatusOr<TrainingResult> Finish();
 
   const TrainingInput& input_;
   const TrainingOptions& options_;
   TrainingObserver& observer_;
   const std::atomic<bool>& stop_;
+  RankGroup* const ranks_;
+  const bool writes_;  // checkpoint and record
 
   std::optional<TrainingData> data_;
   std::unique_ptr<TokenClassifier> model_;
-  std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<TrainingStep> step_;
   std::unique_ptr<ProgressMeter> meter_;
   TrainingRecord record_;
-  int64_t step_ = 0;        // optimiser steps done
-  uint64_t batch_ = 0;      // batches done: the dropout stream's index
-  int64_t step_words_ = 0;  // of the latest step
+  std::string identity_;    // of the run: RunIdentity
+  int64_t steps_done_ = 0;  // of the optimiser
 };
 
 absl::Status TrainingRun::Prepare() {
@@ -117,38 +110,24 @@ absl::Status TrainingRun::Prepare() {
   if (!data.ok()) return data.status();
   data_.emplace(*std::move(data));
   record_.start.notes = data_->SplitNotes();
-  if (absl::Status loaded = LoadModel(); !loaded.ok()) return loaded;
-  if (absl::Status encoded = EncodeData(); !encoded.ok()) return encoded;
-  optimizer_ = MakeOptimizer(model_->parameters(), options_);
-  meter_ = std::make_unique<ProgressMeter>(data_->train().totals().tokens, options_.epochs,
-                                           data_->validation().totals().tokens);
-  DescribeStart();
-  observer_.OnStart(record_.start);
-  return absl::OkStatus();
-}
-
-absl::Status TrainingRun::LoadModel() {
-  const absl::StatusOr<at::Device> device = SelectDevice(options_.device);
-  if (!device.ok()) return device.status();
-  record_.start.device = DeviceName(*device);
-  record_.start.threads = UseThreads(options_.threads);
-  UseDeterministicAlgorithms();
-  absl::StatusOr<Checkpoint> base = ReadCheckpoint(input_.base);
-  if (!base.ok()) return base.status();
-  for (const std::string& note : base->notes) record_.start.notes.push_back(note);
-  if (base->config.max_positions < kShortestWindow) {
-    return absl::InvalidArgumentError(absl::StrCat("config.json: max_position_embeddings must be at least ",
-                                                   kShortestWindow, ", is ", base->config.max_positions));
-  }
   absl::StatusOr<std::unique_ptr<TokenClassifier>> model =
-      TokenClassifier::Create(*base, data_->model_tags(), DeriveSeed(options_.seed, kClassifierStream, 0), *device);
+      LoadRunModel(input_, options_, data_->model_tags(), ranks_, record_.start);
   if (!model.ok()) return model.status();
   model_ = *std::move(model);
-  if (options_.dropout) model_->set_dropout(*options_.dropout);
-  if (options_.precision == "bf16") {
-    if (absl::Status mixed = model_->TrainInMixedPrecision(); !mixed.ok()) return mixed;
+  if (absl::Status encoded = EncodeData(); !encoded.ok()) return encoded;
+  identity_ = RunIdentity(record_, data_->train().totals().tokens);
+  if (ranks_ != nullptr) {
+    if (absl::Status agreed = AgreeOnRun(); !agreed.ok()) return agreed;
   }
-  record_.start.parameters = model_->parameter_count();
+  step_ = std::make_unique<TrainingStep>(*model_, data_->train(), options_, ranks_);
+  meter_ = std::make_unique<ProgressMeter>(data_->train().totals().tokens, options_.epochs,
+                                           data_->validation().totals().tokens);
+  if (!input_.state.empty()) {
+    if (absl::Status restored = GoOnFromState(); !restored.ok()) return restored;
+  }
+  DescribeStart();
+  observer_.OnStart(record_.start);
+  for (const EpochResult& epoch : record_.result.epochs) observer_.OnEpoch(epoch);
   return absl::OkStatus();
 }
 
@@ -161,6 +140,10 @@ absl::Status TrainingRun::EncodeData() {
                                                    " tokens, config.json's vocab_size is ", config.vocabulary_size));
   }
   return data_->Encode(**tokenizer, config.max_positions, std::filesystem::absolute(input_.checkpoint).parent_path());
+}
+
+absl::Status TrainingRun::AgreeOnRun() {
+  return Agree(*ranks_, "base, corpus or options", identity_, absl::StatusCode::kFailedPrecondition);
 }
 
 void TrainingRun::DescribeStart() {
@@ -192,26 +175,34 @@ absl::StatusOr<bool> TrainingRun::RunEpoch(int32_t epoch) {
     for (int64_t i = begin; i < std::min(plan.size(), begin + options_.gradient_accumulation); ++i) {
       batches.push_back(plan[i]);
     }
-    const double learning_rate = LearningRate(options_, step_, record_.start.total_steps);
-    const auto loss = RunStep(batches, learning_rate);
-    if (!loss.ok()) return loss.status();
-    if (!loss->has_value()) return false;
-    ++step_;
-    loss_sum += **loss * static_cast<double>(step_words_);
-    words += step_words_;
+    const double learning_rate = LearningRate(options_, steps_done_, record_.start.total_steps);
+    const absl::StatusOr<std::optional<StepResult>> step = step_->Run(batches, learning_rate, stop());
+    if (!step.ok()) return step.status();
+    if (!step->has_value()) return false;
+    const StepResult& done = **step;
+    if (!std::isfinite(done.loss)) return Diverged(steps_done_ + 1);
+    meter_->Trained(done.tokens);
+    ++steps_done_;
+    loss_sum += done.loss * static_cast<double>(done.words);
+    words += done.words;
     TrainingProgress progress;
     progress.epoch = epoch;
-    progress.step = step_;
+    progress.step = steps_done_;
     progress.total_steps = record_.start.total_steps;
     progress.tokens = meter_->tokens();
     progress.epoch_fraction = static_cast<double>(progress.tokens - (epoch - 1) * tokens) / static_cast<double>(tokens);
-    progress.loss = **loss;
+    progress.loss = done.loss;
     progress.learning_rate = learning_rate;
     progress.tokens_per_second = meter_->tokens_per_second();
     progress.seconds_left = meter_->seconds_left();
     observer_.OnStep(progress);
   }
   EpochResult result;
+  if (ranks_ != nullptr) {
+    const absl::Status equal =
+        Agree(*ranks_, "set of weights", WeightsChecksum(model_->parameters()), absl::StatusCode::kInternal);
+    if (!equal.ok()) return equal;
+  }
   result.epoch = epoch;
   result.train_loss = words > 0 ? loss_sum / static_cast<double>(words) : 0;
   result.train_seconds = meter_->training_seconds();
@@ -222,37 +213,9 @@ absl::StatusOr<bool> TrainingRun::RunEpoch(int32_t epoch) {
     return evaluated;
   }
   if (absl::Status kept = Keep(result); !kept.ok()) return kept;
+  if (absl::Status kept = KeepState(); !kept.ok()) return kept;
   observer_.OnEpoch(result);
   return true;
-}
-
-absl::StatusOr<std::optional<double>> TrainingRun::RunStep(std::span<const SentenceBatch> batches,
-                                                           double learning_rate) {
-  std::vector<TrainingBatch> packed;
-  step_words_ = 0;
-  int64_t tokens = 0;
-  for (const SentenceBatch batch : batches) {
-    packed.push_back(PackBatch(data_->train(), batch));
-    step_words_ += std::ssize(packed.back().rows);
-    tokens += packed.back().packed.tokens();
-  }
-  double loss_sum = 0;
-  for (const TrainingBatch& batch : packed) {
-    if (stop_) return std::nullopt;
-    const uint64_t dropout_seed = DeriveSeed(options_.seed, kDropoutStream, batch_++);
-    if (batch.rows.empty()) continue;
-    const at::Tensor logits = model_->TrainingLogits(batch.packed, batch.rows, dropout_seed);
-    const at::Tensor gold = at::tensor(batch.tags, at::kLong).to(logits.device());
-    // The mean over the words of the whole step, so that accumulation equals a larger batch.
-    at::Tensor loss = at::cross_entropy_loss(logits, gold, {}, at::Reduction::Sum) / static_cast<double>(step_words_);
-    loss.backward();
-    loss_sum += loss.item<double>();
-  }
-  if (!std::isfinite(loss_sum)) return Diverged(step_ + 1);
-  if (stop_) return std::nullopt;
-  optimizer_->Step(learning_rate);
-  meter_->Trained(tokens);
-  return loss_sum;
 }
 
 absl::Status TrainingRun::Diverged(int64_t step) const {
@@ -263,10 +226,10 @@ absl::Status TrainingRun::Diverged(int64_t step) const {
 
 absl::Status TrainingRun::EvaluateEpoch(EpochResult& result) {
   meter_->StartEvaluation();
-  const absl::StatusOr<Evaluation> evaluation = Evaluate(*model_, data_->validation(), stop_);
+  const absl::StatusOr<Evaluation> evaluation = Evaluate(*model_, data_->validation(), stop(), ranks_);
   if (!evaluation.ok()) return evaluation.status();
   // What the epoch's last step did shows here first; such weights tag every word alike and must not be kept.
-  if (!std::isfinite(evaluation->loss)) return Diverged(step_);
+  if (!std::isfinite(evaluation->loss)) return Diverged(steps_done_);
   result.validation_loss = evaluation->loss;
   result.scores = data_->Score(evaluation->predicted);
   result.unseen = data_->ScoreUnseen(evaluation->predicted);
@@ -284,48 +247,63 @@ absl::Status TrainingRun::Keep(const EpochResult& result) {
   if (result.best) record_.result.best_epoch = result.epoch;
   if (!result.best && options_.keep == KeepCheckpoint::kBest) return absl::OkStatus();
   record_.result.kept_epoch = result.epoch;
+  if (!writes_) return absl::OkStatus();
   return WriteCheckpoint(input_.checkpoint, model_->ToCheckpoint(), input_.base,
                          {{kRecordFile, TrainingRecordJson(record_)}});
 }
 
-// For precision auto (core/tagging/precision_choice.h). What goes wrong here takes nothing from the training.
-absl::Status TrainingRun::ScorePrecisions() {
-  const std::vector<EpochResult>& epochs = record_.result.epochs;
-  const auto kept_epoch = std::find_if(
-      epochs.begin(), epochs.end(), [&](const EpochResult& epoch) { return epoch.epoch == record_.result.kept_epoch; });
-  const at::Device device = model_->device();
-  const std::vector<Precision> precisions = FastPrecisions(device);
-  if (kept_epoch == epochs.end() || precisions.size() < 2) return absl::OkStatus();
-  optimizer_.reset();
-  model_.reset();  // its weights may be of another epoch
-  const absl::StatusOr<Checkpoint> kept = ReadCheckpoint(input_.checkpoint);
-  if (!kept.ok()) return kept.status();
-  std::map<std::string, double> scores;
-  for (const Precision precision : precisions) {
-    double& f1 = scores[std::string(PrecisionName(precision))];
-    f1 = kept_epoch->scores.micro.f1;
-    if (precision == Precision::kFloat32) continue;
-    absl::StatusOr<std::unique_ptr<TokenClassifier>> model = TokenClassifier::Create(*kept, {}, /*seed=*/0, device);
-    if (!model.ok()) return model.status();
-    if (absl::Status converted = (*model)->Convert(precision); !converted.ok()) return converted;
-    const absl::StatusOr<Evaluation> evaluation = Evaluate(**model, data_->validation(), stop_);
-    if (!evaluation.ok()) return evaluation.status();
-    f1 = data_->Score(evaluation->predicted).micro.f1;
+// Behind the checkpoint, ahead of the observer: whoever goes on from it repeats neither.
+absl::Status TrainingRun::KeepState() {
+  if (input_.state.empty() || !writes_ || epochs_done() == options_.epochs) return absl::OkStatus();
+  const TrainingResult& result = record_.result;
+  TrainingState state{identity_,         steps_done_, step_->batches_done(),     result.epochs, result.best_epoch,
+                      result.kept_epoch, {},          step_->optimizer().State()};
+  for (const auto& [name, parameter] : model_->parameters()) state.weights[name] = parameter.detach().to(at::kCPU);
+  return WriteTrainingState(input_.state, state);
+}
+
+absl::Status TrainingRun::GoOnFromState() {
+  absl::StatusOr<std::optional<TrainingState>> found = FindTrainingState(input_.state, ranks_);
+  if (!found.ok()) return found.status();
+  if (!found->has_value()) return absl::OkStatus();
+  TrainingState& state = **found;
+  if (state.run != identity_) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the training state in ", input_.state.string(),
+                     " is of a run with another base, corpus or options: remove it, or keep this one's elsewhere"));
   }
-  record_.result.precision_f1 = std::move(scores);
+  CopyWeights(state, model_->parameters());
+  step_->optimizer().Restore(state.optimizer);
+  step_->set_batches_done(state.batches);
+  steps_done_ = state.steps;
+  record_.result.best_epoch = state.best_epoch;
+  record_.result.kept_epoch = state.kept_epoch;
+  record_.result.epochs = std::move(state.epochs);
+  meter_->SkipEpochs(epochs_done());
   return absl::OkStatus();
 }
 
 absl::StatusOr<TrainingResult> TrainingRun::Finish() {
-  if (record_.result.kept_epoch > 0 && !record_.result.cancelled) {
-    if (const absl::Status scored = ScorePrecisions(); !scored.ok()) {
-      record_.start.notes.push_back(absl::StrCat("not scored in other precisions: ", scored.message()));
+  if (record_.result.kept_epoch == 0 || !writes_) return record_.result;
+  if (!record_.result.cancelled) {
+    const at::Device device = model_->device();
+    step_.reset();
+    model_.reset();  // its weights may be of another epoch
+    absl::StatusOr<std::map<std::string, double>> scores =
+        ScorePrecisions(input_.checkpoint, device, *data_, record_.result, stop());
+    if (scores.ok()) {
+      record_.result.precision_f1 = *std::move(scores);
+    } else {
+      // What goes wrong there takes nothing from the training.
+      record_.start.notes.push_back(absl::StrCat("not scored in other precisions: ", scores.status().message()));
     }
   }
   // The checkpoint was written with the epochs until then; the record names them all.
-  if (record_.result.kept_epoch > 0) {
-    const absl::Status replaced = ReplaceFile(input_.checkpoint / kRecordFile, TrainingRecordJson(record_));
-    if (!replaced.ok()) return replaced;
+  const absl::Status replaced = ReplaceFile(input_.checkpoint / kRecordFile, TrainingRecordJson(record_));
+  if (!replaced.ok()) return replaced;
+  if (!input_.state.empty() && !record_.result.cancelled) {
+    std::error_code error;  // what stays behind costs disk, no more
+    std::filesystem::remove_all(input_.state, error);
   }
   return record_.result;
 }
@@ -333,9 +311,9 @@ absl::StatusOr<TrainingResult> TrainingRun::Finish() {
 }  // namespace
 
 absl::StatusOr<TrainingResult> Train(const TrainingInput& input, const TrainingOptions& options,
-                                     TrainingObserver& observer, const std::atomic<bool>& stop) {
+                                     TrainingObserver& observer, const std::atomic<bool>& stop, RankGroup* ranks) {
   return CatchTorch([&]() -> absl::StatusOr<TrainingResult> {
-    TrainingRun run(input, options, observer, stop);
+    TrainingRun run(input, options, observer, stop, ranks);
     return run.Run();
   });
 }

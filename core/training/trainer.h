@@ -16,6 +16,8 @@
 
 namespace fintag {
 
+class RankGroup;
+
 struct TrainingStart {
   std::string device;  // "cpu", "cuda:0 (NVIDIA H200)"
   int32_t threads = 0;
@@ -69,7 +71,8 @@ class TrainingObserver {
   virtual ~TrainingObserver() = default;
   virtual void OnStart(const TrainingStart& start) = 0;
   virtual void OnStep(const TrainingProgress& progress) = 0;  // after every optimiser step; cheap please
-  virtual void OnEpoch(const EpochResult& result) = 0;        // after its checkpoint, if any, is on disk
+  // After its checkpoint and state, if any, are on disk. A run that goes on from a state tells of its epochs too.
+  virtual void OnEpoch(const EpochResult& result) = 0;
 };
 
 struct TrainingInput {
@@ -77,6 +80,9 @@ struct TrainingInput {
   CorpusFile train;
   CorpusFile validation;             // no path: split off `train` by options.validation_fraction and seed
   std::filesystem::path checkpoint;  // folder to write; beside it, without a name, is the token cache
+  // Folder in which the run's state is kept after each epoch, and from which it goes on where one is there
+  // (TRAINING_STATE.md); empty: none is kept.
+  std::filesystem::path state;
   // Recorded in the checkpoint's fintag.json beside options, scores and version.
   std::string train_sha256;  // of the files as uploaded, hex
   std::string validation_sha256;
@@ -87,8 +93,14 @@ struct TrainingInput {
 // a validation label that training lacks is only a note. FAILED_PRECONDITION: device, a corpus file that changed since
 // it was checked. RESOURCE_EXHAUSTED: memory, disk. What is resident grows with distinct words and entities, and by
 // some twenty bytes a sentence. `stop` is looked at between steps: once true the run ends early with what the last
-// epoch wrote, cancelled = true.
+// epoch wrote, cancelled = true. FAILED_PRECONDITION where the state is of another run, DATA_LOSS where it is damaged.
+// The state is removed once the run has come to its end, uncancelled.
+//
+// With `ranks` this process is one of a distributed run (DISTRIBUTED.md): all call this with the same input and
+// options, and all have the same steps, scores and weights. Rank 0 alone writes; what the others' observers are told is
+// the same but for device and times. Errors are then also those of RankGroup; another rank's become one's own.
 absl::StatusOr<TrainingResult> Train(const TrainingInput& input, const TrainingOptions& options,
-                                     TrainingObserver& observer, const std::atomic<bool>& stop);
+                                     TrainingObserver& observer, const std::atomic<bool>& stop,
+                                     RankGroup* ranks = nullptr);
 
 }  // namespace fintag

@@ -38,6 +38,7 @@ void VisitOptions(Options& options, Visitor&& visit) {
   visit("device", options.device);
   visit("precision", options.precision);
   visit("threads", options.threads);
+  visit("processes", options.processes);
 }
 
 template <typename T>
@@ -130,6 +131,18 @@ json ToJson(const Scores& scores) {
           {"accuracy", scores.accuracy},   {"words", scores.words},         {"confusion", scores.confusion}};
 }
 
+json ToJson(const EpochResult& epoch) {
+  return {{"epoch", epoch.epoch},
+          {"train_loss", epoch.train_loss},
+          {"validation_loss", epoch.validation_loss},
+          {"scores", ToJson(epoch.scores)},
+          {"unseen", ToJson(epoch.unseen)},
+          {"train_seconds", epoch.train_seconds},
+          {"validation_seconds", epoch.validation_seconds},
+          {"tokens_per_second", epoch.tokens_per_second},
+          {"best", epoch.best}};
+}
+
 EntityScores EntityScoresFromJson(const json& object) {
   EntityScores scores;
   object.at("label").get_to(scores.label);
@@ -157,6 +170,20 @@ Scores ScoresFromJson(const json& object) {
     }
   }
   return scores;
+}
+
+EpochResult EpochResultFromJson(const json& object) {
+  EpochResult epoch;
+  ReadInteger(object.at("epoch"), epoch.epoch);
+  epoch.train_loss = NumberFromJson(object.at("train_loss"));
+  epoch.validation_loss = NumberFromJson(object.at("validation_loss"));
+  epoch.scores = ScoresFromJson(object.at("scores"));
+  epoch.unseen = EntityScoresFromJson(object.at("unseen"));
+  epoch.train_seconds = NumberFromJson(object.at("train_seconds"));
+  epoch.validation_seconds = NumberFromJson(object.at("validation_seconds"));
+  epoch.tokens_per_second = NumberFromJson(object.at("tokens_per_second"));
+  object.at("best").get_to(epoch.best);
+  return epoch;
 }
 
 double NumberFromJson(const json& value) {

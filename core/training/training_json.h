@@ -19,10 +19,12 @@ absl::StatusOr<TrainingOptions> TrainingOptionsFromJson(const nlohmann::json& js
 
 nlohmann::json ToJson(const EntityScores& scores);
 nlohmann::json ToJson(const Scores& scores);
+nlohmann::json ToJson(const EpochResult& epoch);
 
 // Throw nlohmann::json::exception where a field is missing or of another type.
 EntityScores EntityScoresFromJson(const nlohmann::json& json);
 Scores ScoresFromJson(const nlohmann::json& json);
+EpochResult EpochResultFromJson(const nlohmann::json& json);
 
 // Reads a whole number. Throws nlohmann::json::exception where it is none: get_to would cast a fraction, and casting
 // 1e300 is undefined.

@@ -49,6 +49,7 @@ std::vector<FieldError> CheckTrainingOptions(const TrainingOptions& options) {
   check.Require(o.device == "auto" || o.device == "cpu" || o.device == "cuda", "device", "auto, cpu or cuda", o.device);
   check.Require(o.precision == "fp32" || o.precision == "bf16", "precision", "fp32 or bf16", o.precision);
   check.Require(o.threads >= 0 && o.threads <= 1024, "threads", "0 to 1024", o.threads);
+  check.Require(o.processes >= 1 && o.processes <= 1024, "processes", "1 to 1024", o.processes);
   return check.Take();
 }
 

@@ -32,6 +32,7 @@ struct TrainingOptions {
   std::string device = "auto";                  // auto, cpu or cuda
   std::string precision = "fp32";               // fp32, or bf16: mixed precision, for processors and GPUs that have it
   int32_t threads = 0;                          // 0: all processors
+  int32_t processes = 1;                        // trainers that share the work, 1 to 1,024: who launches them looks
 };
 
 struct FieldError {

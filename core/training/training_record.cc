@@ -1,5 +1,6 @@
 #include "core/training/training_record.h"
 
+#include "core/training/sha256.h"
 #include "core/training/training_json.h"
 #include "core/version.h"
 
@@ -41,6 +42,17 @@ std::string TrainingRecordJson(const TrainingRecord& record) {
                        {"precision_f1", record.result.precision_f1},
                        {"cancelled", record.result.cancelled}};
   return Dump(object, 2) + "\n";
+}
+
+std::string RunIdentity(const TrainingRecord& record, int64_t train_tokens) {
+  TrainingOptions options = record.options;
+  options.device = "";
+  options.threads = 0;
+  return Sha256Hex(Dump({{"base", record.base_sha256},
+                         {"train", record.train_sha256},
+                         {"validation", record.validation_sha256},
+                         {"train_tokens", train_tokens},
+                         {"options", ToJson(options)}}));
 }
 
 }  // namespace fintag

@@ -23,4 +23,8 @@ struct TrainingRecord {
 // precision_f1 (as in TrainingResult), cancelled.
 std::string TrainingRecordJson(const TrainingRecord& record);
 
+// What makes two runs the same: equal where base, corpora and options are, but for device and threads. `train_tokens`
+// is an epoch's.
+std::string RunIdentity(const TrainingRecord& record, int64_t train_tokens);
+
 }  // namespace fintag

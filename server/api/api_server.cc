@@ -5,7 +5,6 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
 
-#include "core/text/strings.h"
 #include "server/api/service_names.h"
 #include "server/api/tls_credentials.h"
 
@@ -13,19 +12,22 @@ namespace fintag::server {
 
 absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const ApiServerOptions& options,
                                                             const Reloaded<ServerTls>* tls,
-                                                            const std::vector<grpc::Service*>& services) {
+                                                            const std::vector<grpc::Service*>& services,
+                                                            Listener::Observer on_refusal) {
+  absl::StatusOr<std::unique_ptr<Listener>> listener = Listener::Bind(options.listen);
+  if (!listener.ok()) return listener.status();
   grpc::EnableDefaultHealthCheckService(true);
   // gRPC's health service knows its messages by hand; reflection tells of it only where their descriptors are linked.
   google::protobuf::LinkMessageReflection<grpc::health::v1::HealthCheckRequest>();
   std::unique_ptr<ApiServer> api(new ApiServer());
+  api->listener_ = *std::move(listener);
   grpc::ServerBuilder builder;
   api->credentials_ = tls == nullptr ? grpc::InsecureServerCredentials() : TlsServerCredentials(*tls);
-  builder.AddListeningPort(options.listen, api->credentials_, &api->port_);
+  api->acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, api->credentials_);
   builder.SetMaxReceiveMessageSize(options.max_message_bytes);
   builder.SetMaxSendMessageSize(-1);
   builder.SetResourceQuota(grpc::ResourceQuota("calls").SetMaxThreads(options.max_threads));
-  // Two servers on one port would share its calls between them.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   // Finds out about clients that vanished, whose watches would keep their places; a quiet watch is pinged for ever.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10000);
@@ -35,12 +37,17 @@ absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const ApiServerOptio
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   for (grpc::Service* service : services) builder.RegisterService(service);
   api->server_ = builder.BuildAndStart();
-  if (api->server_ == nullptr || api->port_ == 0) {
-    return absl::UnavailableError(
-        StrCat("cannot listen at ", options.listen, ": another program may have the port (--listen)"));
-  }
+  if (api->server_ == nullptr) return absl::InternalError("gRPC cannot start");
   // gRPC's health service knows the server as a whole (""); checkers may ask for a service by its name.
   for (const char* service : kWorkingServices) api->server_->GetHealthCheckService()->SetServingStatus(service, true);
+  api->listener_->Start(
+      [acceptor = api->acceptor_.get()](int listener_file, int connection) {
+        grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
+        parameters.listener_fd = listener_file;
+        parameters.fd = connection;
+        acceptor->HandleNewConnection(&parameters);
+      },
+      std::move(on_refusal));
   return api;
 }
 
@@ -54,6 +61,7 @@ std::shared_ptr<grpc::Channel> ApiServer::InProcessChannel() {
 
 void ApiServer::Stop(std::chrono::seconds grace) {
   if (server_ == nullptr) return;
+  listener_->Stop();
   server_->GetHealthCheckService()->Shutdown();
   server_->Shutdown(std::chrono::system_clock::now() + grace);
   server_->Wait();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "server/api/listener.h"
 #include "server/security/reloaded.h"
 #include "server/security/server_tls.h"
 
@@ -25,13 +26,15 @@ struct ApiServerOptions {
 class ApiServer {
  public:
   // UNAVAILABLE if the address cannot be had. `tls` (nullptr: plain text) and `services` outlive the server; each
-  // service is healthy by its full name, and the server by the empty one.
+  // service is healthy by its full name, and the server by the empty one. `on_refusal` is told when connections cannot
+  // be taken (listener.h).
   static absl::StatusOr<std::unique_ptr<ApiServer>> Start(const ApiServerOptions& options,
                                                           const Reloaded<ServerTls>* tls,
-                                                          const std::vector<grpc::Service*>& services);
+                                                          const std::vector<grpc::Service*>& services,
+                                                          Listener::Observer on_refusal);
   ~ApiServer();
 
-  int port() const { return port_; }
+  int port() const { return listener_->port(); }
   // For calls from within this process, checked, counted and limited as any other.
   std::shared_ptr<grpc::Channel> InProcessChannel();
   // Health says NOT_SERVING, new calls are refused, those under way have until `grace` to end.
@@ -41,7 +44,8 @@ class ApiServer {
   ApiServer() = default;
   std::shared_ptr<grpc::ServerCredentials> credentials_;  // asked at every handshake
   std::unique_ptr<grpc::Server> server_;
-  int port_ = 0;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
+  std::unique_ptr<Listener> listener_;
 };
 
 }  // namespace fintag::server

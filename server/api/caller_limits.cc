@@ -6,8 +6,15 @@
 #include "absl/strings/str_format.h"
 #include "core/text/strings.h"
 #include "server/api/status_conversion.h"
+#include "server/storage/limit_error.h"
 
 namespace fintag::server {
+
+void CallerLimits::Allowance::Grow(double per_second, double most, absl::Time now) {
+  const double since = absl::ToDoubleSeconds(now - at);
+  left = std::isfinite(since) ? std::min(most, left + std::max(0.0, since) * per_second) : most;
+  at = now;
+}
 
 absl::Status CallerLimits::Take(const std::string& caller, absl::Time now) {
   Use& use = uses_[caller];
@@ -19,12 +26,9 @@ absl::Status CallerLimits::Take(const std::string& caller, absl::Time now) {
   }
   const double rate = options_.requests_per_second;
   if (rate > 0) {
-    const double most = std::max(1.0, rate);
-    const double since = absl::ToDoubleSeconds(now - use.at);
-    use.requests = std::isfinite(since) ? std::min(most, use.requests + std::max(0.0, since) * rate) : most;
-    use.at = now;
-    if (use.requests < 1) {
-      const absl::Duration wait = absl::Seconds((1 - use.requests) / rate);
+    use.requests.Grow(rate, std::max(1.0, rate), now);
+    if (use.requests.left < 1) {
+      const absl::Duration wait = absl::Seconds((1 - use.requests.left) / rate);
       return WithRetry(
           WithInfo(absl::ResourceExhaustedError(absl::StrFormat(
                        "%s has made %g requests a second, the most that one caller may make: try again in %.3f s",
@@ -32,9 +36,35 @@ absl::Status CallerLimits::Take(const std::string& caller, absl::Time now) {
                    {{"limit", "max-caller-rate"}}),
           wait);
     }
-    use.requests -= 1;
+    use.requests.left -= 1;
   }
   ++use.calls;
+  return absl::OkStatus();
+}
+
+absl::Status CallerLimits::TakeTokens(const std::string& caller, int64_t tokens, absl::Time now) {
+  constexpr char kLimit[] = "max-caller-tokens-per-minute";
+  const auto most = static_cast<double>(options_.tokens_per_minute);
+  const auto wanted = static_cast<double>(tokens);
+  if (most == 0) return absl::OkStatus();
+  if (wanted > most) {
+    return LimitError(kLimit,
+                      StrCat("the request has ", tokens, " tokens, more than the ", options_.tokens_per_minute,
+                             " that one caller may have tagged a minute: send fewer or shorter texts at a time"));
+  }
+  absl::MutexLock lock(&mutex_);
+  Allowance& left = uses_[caller].tokens;
+  left.Grow(most / 60, most, now);
+  if (left.left < wanted) {
+    const absl::Duration wait = absl::Seconds((wanted - left.left) / most * 60);
+    return WithRetry(
+        LimitError(kLimit,
+                   absl::StrFormat("%s has had %d tokens tagged a minute, the most that one caller may have: try "
+                                   "again in %.3f s",
+                                   caller, options_.tokens_per_minute, absl::ToDoubleSeconds(wait))),
+        wait);
+  }
+  left.left -= wanted;
   return absl::OkStatus();
 }
 

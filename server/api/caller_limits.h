@@ -1,4 +1,5 @@
-// What one caller may have of the server, so that none takes it from the others: requests a second, and calls at once.
+// What one caller may have of the server, so that none takes it from the others: requests a second, calls at once, and
+// tokens to tag a minute. What he has stored is upload_room.h's matter, his jobs are the job store's.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,7 @@ namespace fintag::server {
 struct CallerLimitOptions {
   double requests_per_second = 0;  // 0: as many as one likes; a second's worth may come at once
   int32_t calls = 0;               // under way at once, streams and watches included; 0: as many as one likes
+  int64_t tokens_per_minute = 0;   // WordPieces to tag; 0: as many as one likes; a minute's worth may come at once
 };
 
 // A caller is a name of the tokens or of a certificate; where callers have none, all of them are one.
@@ -40,11 +42,21 @@ class CallerLimits {
     absl::Status status_;
   };
 
+  // Takes `tokens` of what the caller may have tagged a minute. RESOURCE_EXHAUSTED with the limit's name and when they
+  // are there, or, where they are more than a minute's worth, that they have to be fewer. `now` is for tests.
+  absl::Status TakeTokens(const std::string& caller, int64_t tokens, absl::Time now = absl::Now());
+
  private:
+  // What grows with time up to a most, and is taken.
+  struct Allowance {
+    double left = 0;  // at `at`
+    absl::Time at = absl::InfinitePast();
+    void Grow(double per_second, double most, absl::Time now);
+  };
   struct Use {
     int32_t calls = 0;
-    double requests = 0;  // that may come at `at`
-    absl::Time at = absl::InfinitePast();
+    Allowance requests;
+    Allowance tokens;
   };
   absl::Status Take(const std::string& caller, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

@@ -16,7 +16,7 @@ std::string Method(const char* name) { return std::string("fintag.v1.DatasetServ
 
 }  // namespace
 
-absl::Status DatasetService::Upload(grpc::ServerReader<fintag::v1::UploadDatasetRequest>& reader,
+absl::Status DatasetService::Upload(Call& call, grpc::ServerReader<fintag::v1::UploadDatasetRequest>& reader,
                                     fintag::v1::Dataset& response) {
   fintag::v1::UploadDatasetRequest message;
   if (!reader.Read(&message) || !message.has_start()) {
@@ -24,6 +24,7 @@ absl::Status DatasetService::Upload(grpc::ServerReader<fintag::v1::UploadDataset
   }
   const fintag::v1::UploadDatasetStart start = message.start();
   if (absl::Status status = CheckId(start.dataset_id(), "dataset_id"); !status.ok()) return status;
+  call.resource = "datasets/" + start.dataset_id();
   if (!start.has_train()) return BadField("train", "must be given");
   if (start.max_errors() < 0 || start.max_errors() > kMostErrors) return BadField("max_errors", "must be 0 to 100");
   std::vector<fintag::v1::FileDescription> files = {start.train()};
@@ -39,10 +40,12 @@ absl::Status DatasetService::Upload(grpc::ServerReader<fintag::v1::UploadDataset
   absl::StatusOr<std::filesystem::path> folder = datasets_.MakeIncomingFolder();
   if (!folder.ok()) return folder.status();
   const FolderGuard guard(*folder);
-  absl::Status received = ReceiveFiles(files, fields, *folder, /*plain_names=*/false, [&]() -> const std::string* {
-    if (!reader.Read(&message)) return nullptr;
-    return &message.chunk().data();
-  });
+  UploadRoom::Claim claim(room_, call.caller, *folder, TotalBytes(files));
+  absl::Status received =
+      ReceiveFiles(files, fields, *folder, /*plain_names=*/false, claim, [&]() -> const std::string* {
+        if (!reader.Read(&message)) return nullptr;
+        return &message.chunk().data();
+      });
   if (!received.ok()) return received;
 
   const auto file = [&](size_t i) {
@@ -51,7 +54,7 @@ absl::Status DatasetService::Upload(grpc::ServerReader<fintag::v1::UploadDataset
   std::optional<ReceivedFile> validation;
   if (files.size() > 1) validation = file(1);
   std::vector<DatasetLineError> line_errors;
-  absl::StatusOr<Dataset> dataset = datasets_.Add(start.dataset_id(), file(0), validation, line_errors);
+  absl::StatusOr<Dataset> dataset = datasets_.Add(start.dataset_id(), call.caller, file(0), validation, line_errors);
   if (!dataset.ok()) {
     if (line_errors.empty()) return dataset.status();
     std::vector<FieldError> errors;
@@ -66,7 +69,8 @@ absl::Status DatasetService::Upload(grpc::ServerReader<fintag::v1::UploadDataset
 grpc::Status DatasetService::UploadDataset(grpc::ServerContext* context,
                                            grpc::ServerReader<fintag::v1::UploadDatasetRequest>* reader,
                                            fintag::v1::Dataset* response) {
-  return RunCall(environment_, *context, Method("UploadDataset"), [&] { return Upload(*reader, *response); });
+  return RunCall(environment_, *context, Method("UploadDataset"),
+                 [&](Call& call) { return Upload(call, *reader, *response); });
 }
 
 grpc::Status DatasetService::GetDataset(grpc::ServerContext* context, const fintag::v1::GetDatasetRequest* request,
@@ -97,7 +101,7 @@ grpc::Status DatasetService::ListDatasets(grpc::ServerContext* context, const fi
 grpc::Status DatasetService::DeleteDataset(grpc::ServerContext* context,
                                            const fintag::v1::DeleteDatasetRequest* request,
                                            fintag::v1::DeleteDatasetResponse*) {
-  return RunCall(environment_, *context, Method("DeleteDataset"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, {Method("DeleteDataset"), request->name()}, [&]() -> absl::Status {
     absl::StatusOr<std::string> id = ParseName(request->name(), "datasets", "name");
     if (!id.ok()) return id.status();
     return datasets_.Delete(*id);

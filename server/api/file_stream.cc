@@ -11,6 +11,7 @@
 #include "core/text/strings.h"
 #include "core/training/sha256.h"
 #include "server/api/status_conversion.h"
+#include "server/storage/disk_error.h"
 
 namespace fintag::server {
 namespace {
@@ -19,22 +20,7 @@ using fintag::v1::FileDescription;
 
 constexpr size_t kLongestName = 255;  // of a file, as file systems have it
 
-// Stays free for what the server and its trainers write themselves.
-constexpr int64_t kSpared = 64 << 20;
-
-absl::Status NoRoom(std::string_view what) {
-  return absl::ResourceExhaustedError(
-      StrCat(what, ": delete models, datasets or finished jobs that nobody needs, or give --data-dir a larger disk"));
-}
-
-// Whether the disk of `folder` takes `bytes` more. Asked again while they arrive: others write as well.
-absl::Status CheckRoom(const std::filesystem::path& folder, int64_t bytes) {
-  std::error_code unknown;
-  const std::filesystem::space_info space = std::filesystem::space(folder, unknown);
-  if (unknown || space.available >= static_cast<uint64_t>(bytes) + kSpared) return absl::OkStatus();
-  return NoRoom(StrCat("the server's disk has ", space.available, " bytes free, of which ", kSpared,
-                       " stay so, and there are ", bytes, " to come"));
-}
+absl::Status NoRoom(std::string_view what) { return absl::ResourceExhaustedError(StrCat(what, ": ", kMakeRoom)); }
 
 // A file that is written once, from front to back.
 class OutputFile {
@@ -66,7 +52,7 @@ class OutputFile {
   absl::Status Failure() const {
     const int error = open_error_ != 0 ? open_error_ : errno;
     if (error == ENOSPC || error == EDQUOT) return NoRoom("the server's disk is full");
-    return absl::ErrnoToStatus(error, StrCat("cannot write ", path_.filename().string()));
+    return DiskError(error, StrCat("cannot write ", path_.filename().string()));
   }
 
   const std::filesystem::path path_;
@@ -117,10 +103,9 @@ absl::Status CheckFileDescriptions(const std::vector<FileDescription>& descripti
 }
 
 absl::Status ReceiveFiles(const std::vector<FileDescription>& descriptions, const std::vector<std::string>& fields,
-                          const std::filesystem::path& folder, bool plain_names,
+                          const std::filesystem::path& folder, bool plain_names, UploadRoom::Claim& claim,
                           const std::function<const std::string*()>& next_chunk) {
-  int64_t to_come = 0;
-  for (const FileDescription& file : descriptions) to_come += file.size_bytes();
+  if (absl::Status room = claim.Check(); !room.ok()) return room;
   std::string rest;  // of a chunk that ended one file and began the next
   for (size_t i = 0; i < descriptions.size(); ++i) {
     const FileDescription& file = descriptions[i];
@@ -129,7 +114,7 @@ absl::Status ReceiveFiles(const std::vector<FileDescription>& descriptions, cons
     int64_t missing = file.size_bytes();
     while (missing > 0) {
       if (rest.empty()) {
-        if (absl::Status room = CheckRoom(folder, to_come); !room.ok()) return room;
+        if (absl::Status room = claim.Check(); !room.ok()) return room;
         const std::string* chunk = next_chunk();
         if (chunk == nullptr) {
           return BadField(fields[i] + ".size_bytes",
@@ -146,7 +131,7 @@ absl::Status ReceiveFiles(const std::vector<FileDescription>& descriptions, cons
       if (absl::Status status = output.Write(piece); !status.ok()) return status;
       sha256.Update(piece);
       missing -= static_cast<int64_t>(taken);
-      to_come -= static_cast<int64_t>(taken);
+      claim.Took(static_cast<int64_t>(taken));
       rest.erase(0, taken);
     }
     if (absl::Status status = output.Sync(); !status.ok()) return status;
@@ -161,6 +146,12 @@ absl::Status ReceiveFiles(const std::vector<FileDescription>& descriptions, cons
     rest = *chunk;
   }
   return BadField(fields.back() + ".size_bytes", "the stream goes on behind the last file");
+}
+
+int64_t TotalBytes(const std::vector<FileDescription>& descriptions) {
+  int64_t bytes = 0;
+  for (const FileDescription& file : descriptions) bytes += file.size_bytes();
+  return bytes;
 }
 
 absl::StatusOr<std::vector<FileDescription>> DescribeFiles(const std::filesystem::path& folder) {

@@ -67,11 +67,12 @@ absl::StatusOr<std::vector<Model>> InferenceService::AllModels() const {
   return all;
 }
 
-absl::Status InferenceService::Infer(grpc::ServerContext& context, const inference::ModelInferRequest& request,
+absl::Status InferenceService::Infer(grpc::ServerContext& context, const Call& call,
+                                     const inference::ModelInferRequest& request,
                                      inference::ModelInferResponse& response) const {
   absl::StatusOr<InferQuestion> question = ReadInferRequest(request, tagging_.limits().max_texts);
   if (!question.ok()) return question.status();
-  TagQuestion asked{question->model, question->inputs, question->options, kTextTensor};
+  TagQuestion asked{question->model, question->inputs, question->options, kTextTensor, call.caller, call.trace_id};
   if (question->timeout.has_value()) asked.deadline = std::chrono::system_clock::now() + *question->timeout;
   fintag::v1::TagResponse tagged;
   if (absl::Status status = tagging_.Tag(context, asked, tagged); !status.ok()) return status;
@@ -80,13 +81,13 @@ absl::Status InferenceService::Infer(grpc::ServerContext& context, const inferen
 }
 
 absl::Status InferenceService::Stream(
-    grpc::ServerContext& context,
+    grpc::ServerContext& context, const Call& call,
     grpc::ServerReaderWriter<inference::ModelStreamInferResponse, inference::ModelInferRequest>& stream) const {
   inference::ModelInferRequest request;
   while (environment_.reads.Read(context, stream, request)) {
     inference::ModelStreamInferResponse answer;
     inference::ModelInferResponse& response = *answer.mutable_infer_response();
-    const absl::Status status = Infer(context, request, response);
+    const absl::Status status = Infer(context, call, request, response);
     // The caller's own end is the stream's end; anything else concerns this request alone.
     if (context.IsCancelled()) break;
     if (absl::IsDeadlineExceeded(status) && context.deadline() <= std::chrono::system_clock::now()) return status;
@@ -169,13 +170,15 @@ grpc::Status InferenceService::ModelConfig(grpc::ServerContext* context, const i
 
 grpc::Status InferenceService::ModelInfer(grpc::ServerContext* context, const inference::ModelInferRequest* request,
                                           inference::ModelInferResponse* response) {
-  return RunCall(environment_, *context, Method("ModelInfer"), [&] { return Infer(*context, *request, *response); });
+  return RunCall(environment_, *context, Method("ModelInfer"),
+                 [&](const Call& call) { return Infer(*context, call, *request, *response); });
 }
 
 grpc::Status InferenceService::ModelStreamInfer(
     grpc::ServerContext* context,
     grpc::ServerReaderWriter<inference::ModelStreamInferResponse, inference::ModelInferRequest>* stream) {
-  return RunCall(environment_, *context, Method("ModelStreamInfer"), [&] { return Stream(*context, *stream); });
+  return RunCall(environment_, *context, Method("ModelStreamInfer"),
+                 [&](const Call& call) { return Stream(*context, call, *stream); });
 }
 
 grpc::Status InferenceService::RepositoryIndex(grpc::ServerContext* context,
@@ -202,9 +205,10 @@ grpc::Status InferenceService::RepositoryIndex(grpc::ServerContext* context,
 grpc::Status InferenceService::RepositoryModelLoad(grpc::ServerContext* context,
                                                    const inference::RepositoryModelLoadRequest* request,
                                                    inference::RepositoryModelLoadResponse* response) {
-  return RunCall(environment_, *context, Method("RepositoryModelLoad"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, Method("RepositoryModelLoad"), [&](Call& call) -> absl::Status {
     absl::StatusOr<std::string> name = RepositoryModelName(*request, "");
     if (!name.ok()) return name.status();
+    call.resource = *name;
     absl::StatusOr<std::shared_ptr<const LoadedModel>> loaded =
         loaded_.Get(*name, context->deadline(), [&] { return context->IsCancelled(); });
     if (!loaded.ok()) return loaded.status();
@@ -217,9 +221,10 @@ grpc::Status InferenceService::RepositoryModelLoad(grpc::ServerContext* context,
 grpc::Status InferenceService::RepositoryModelUnload(grpc::ServerContext* context,
                                                      const inference::RepositoryModelUnloadRequest* request,
                                                      inference::RepositoryModelUnloadResponse* response) {
-  return RunCall(environment_, *context, Method("RepositoryModelUnload"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, Method("RepositoryModelUnload"), [&](Call& call) -> absl::Status {
     absl::StatusOr<std::string> name = RepositoryModelName(*request, "unload_dependents");
     if (!name.ok()) return name.status();
+    call.resource = *name;
     absl::StatusOr<std::vector<ModelVersion>> versions = Taggers(*name);
     if (!versions.ok()) return versions.status();
     for (const ModelVersion& version : *versions) loaded_.Unload(version.name());

@@ -47,10 +47,10 @@ class InferenceService final : public inference::GRPCInferenceService::Service {
                                inference::ModelStatisticsResponse* response) override;
 
  private:
-  absl::Status Infer(grpc::ServerContext& context, const inference::ModelInferRequest& request,
+  absl::Status Infer(grpc::ServerContext& context, const Call& call, const inference::ModelInferRequest& request,
                      inference::ModelInferResponse& response) const;
   absl::Status Stream(
-      grpc::ServerContext& context,
+      grpc::ServerContext& context, const Call& call,
       grpc::ServerReaderWriter<inference::ModelStreamInferResponse, inference::ModelInferRequest>& stream) const;
   // The versions that `name` ("models/{id}" or one version) means and that can tag, newest first; at least one.
   absl::StatusOr<std::vector<ModelVersion>> Taggers(const std::string& name) const;

@@ -51,6 +51,7 @@ fintag::v1::TrainingOptions ToMessage(const TrainingOptions& options) {
   message.set_device(options.device);
   message.set_threads(options.threads);
   message.set_precision(options.precision);
+  message.set_processes(options.processes);
   return message;
 }
 
@@ -76,6 +77,7 @@ TrainingOptions FromMessage(const fintag::v1::TrainingOptions& message) {
   if (message.has_device()) options.device = message.device();
   if (message.has_threads()) options.threads = message.threads();
   if (message.has_precision()) options.precision = message.precision();
+  if (message.has_processes()) options.processes = message.processes();
   return options;
 }
 
@@ -92,6 +94,8 @@ fintag::v1::Job ToMessage(const Job& job) {
   if (job.end_time_ms != 0) *message.mutable_end_time() = ToMessage(job.end_time_ms);
   message.set_failure_reason(job.failure_reason);
   message.set_model_version(job.model_version);
+  message.set_trace_id(job.trace_id);
+  message.set_owner(job.owner);
   return message;
 }
 
@@ -170,6 +174,7 @@ fintag::v1::JobEvent ToMessage(const Event& event) {
   fintag::v1::JobEvent message;
   message.set_sequence(event.sequence);
   *message.mutable_time() = ToMessage(event.unix_milliseconds);
+  message.set_trace_id(event.trace_id);
   std::visit(EventContent{message}, event.what);
   return message;
 }

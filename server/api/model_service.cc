@@ -6,6 +6,7 @@
 #include "server/api/messages.h"
 #include "server/api/resource_name.h"
 #include "server/api/status_conversion.h"
+#include "server/models/published_version.h"
 #include "server/storage/resource_name.h"
 
 namespace fintag::server {
@@ -35,7 +36,7 @@ fintag::v1::Model ModelService::ModelMessage(const Model& model) const {
   return message;
 }
 
-absl::Status ModelService::Import(grpc::ServerReader<fintag::v1::ImportModelRequest>& reader,
+absl::Status ModelService::Import(Call& call, grpc::ServerReader<fintag::v1::ImportModelRequest>& reader,
                                   fintag::v1::ModelVersion& response) {
   fintag::v1::ImportModelRequest message;
   if (!reader.Read(&message) || !message.has_start()) {
@@ -43,6 +44,7 @@ absl::Status ModelService::Import(grpc::ServerReader<fintag::v1::ImportModelRequ
   }
   const fintag::v1::ImportModelStart start = message.start();
   if (absl::Status status = CheckId(start.model_id(), "model_id"); !status.ok()) return status;
+  call.resource = "models/" + start.model_id();
   if (start.request_id().size() > kLongestRequestId) return BadField("request_id", "must be 128 characters at most");
   if (start.files_size() == 0 || start.files_size() > kMostFiles) {
     return BadField("files", "must be 1 to 64 files: config.json, model.safetensors, vocab.txt and so on");
@@ -57,14 +59,19 @@ absl::Status ModelService::Import(grpc::ServerReader<fintag::v1::ImportModelRequ
   absl::StatusOr<std::filesystem::path> folder = models_.MakeIncomingFolder();
   if (!folder.ok()) return folder.status();
   const FolderGuard guard(*folder);
-  absl::Status received = ReceiveFiles(files, fields, *folder, /*plain_names=*/true, [&]() -> const std::string* {
-    if (!reader.Read(&message)) return nullptr;
-    return &message.chunk().data();
-  });
+  UploadRoom::Claim claim(room_, call.caller, *folder, TotalBytes(files));
+  absl::Status received =
+      ReceiveFiles(files, fields, *folder, /*plain_names=*/true, claim, [&]() -> const std::string* {
+        if (!reader.Read(&message)) return nullptr;
+        return &message.chunk().data();
+      });
   if (!received.ok()) return received;
 
-  absl::StatusOr<ModelVersion> version = models_.Add(start.model_id(), *folder, ModelOrigin(), start.request_id());
+  ModelOrigin origin;
+  origin.owner = call.caller;
+  absl::StatusOr<ModelVersion> version = models_.Add(start.model_id(), *folder, origin, start.request_id());
   if (!version.ok()) return AboutField(version.status(), "files");
+  call.resource = version->name();
   response = VersionMessage(*version);
   return absl::OkStatus();
 }
@@ -78,9 +85,19 @@ absl::Status ModelService::Export(const std::string& name,
   absl::StatusOr<std::vector<fintag::v1::FileDescription>> files = DescribeFiles(folder);
   if (!files.ok()) return files.status();
 
+  for (const fintag::v1::FileDescription& file : *files) {
+    // Where these weights are there, the version's own checksum is theirs.
+    if (file.file_name() == "model.safetensors" && file.sha256() != version->weights_sha256) {
+      return absl::DataLossError(StrCat("the weights of ", version->name(),
+                                        " are damaged: their SHA-256 is not that of when they were stored"));
+    }
+  }
+
   fintag::v1::ExportModelResponse message;
   message.mutable_start()->set_name(version->name());
-  std::erase_if(*files, [](const fintag::v1::FileDescription& file) { return file.file_name() == kPrecisionFile; });
+  std::erase_if(*files, [](const fintag::v1::FileDescription& file) {
+    return file.file_name() == kPrecisionFile || file.file_name() == kPublishedFile;
+  });
   for (const auto& file : *files) *message.mutable_start()->add_files() = file;
   if (!writer.Write(message)) return absl::CancelledError("the caller went away");
   return SendFiles(*files, folder, [&](std::string chunk) {
@@ -93,7 +110,8 @@ absl::Status ModelService::Export(const std::string& name,
 grpc::Status ModelService::ImportModel(grpc::ServerContext* context,
                                        grpc::ServerReader<fintag::v1::ImportModelRequest>* reader,
                                        fintag::v1::ModelVersion* response) {
-  return RunCall(environment_, *context, Method("ImportModel"), [&] { return Import(*reader, *response); });
+  return RunCall(environment_, *context, Method("ImportModel"),
+                 [&](Call& call) { return Import(call, *reader, *response); });
 }
 
 grpc::Status ModelService::ExportModel(grpc::ServerContext* context, const fintag::v1::ExportModelRequest* request,
@@ -128,7 +146,7 @@ grpc::Status ModelService::ListModels(grpc::ServerContext* context, const fintag
 
 grpc::Status ModelService::DeleteModel(grpc::ServerContext* context, const fintag::v1::DeleteModelRequest* request,
                                        fintag::v1::DeleteModelResponse*) {
-  return RunCall(environment_, *context, Method("DeleteModel"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, {Method("DeleteModel"), request->name()}, [&]() -> absl::Status {
     if (absl::Status status = CheckModelName(request->name(), "name"); !status.ok()) return status;
     if (absl::Status status = models_.Delete(request->name()); !status.ok()) return status;
     loaded_.Forget(request->name());

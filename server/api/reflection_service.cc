@@ -92,7 +92,7 @@ ServerReflectionResponse Answer(const ServerReflectionRequest& request) {
 
 grpc::Status ReflectionService::ServerReflectionInfo(
     grpc::ServerContext* context, grpc::ServerReaderWriter<ServerReflectionResponse, ServerReflectionRequest>* stream) {
-  return RunCall(environment_, *context, kMethod, [&]() -> absl::Status {
+  return RunCall(environment_, *context, std::string(kMethod), [&]() -> absl::Status {
     ServerReflectionRequest request;
     while (environment_.reads.Read(*context, *stream, request)) {
       if (!stream->Write(Answer(request))) return absl::CancelledError("the caller went away");

@@ -80,6 +80,7 @@ std::set<std::string> LabelsOf(const std::vector<std::string>& tags) {
 fintag::v1::Dataset ToMessage(const Dataset& dataset) {
   fintag::v1::Dataset message;
   message.set_name("datasets/" + dataset.id);
+  message.set_owner(dataset.owner);
   *message.mutable_create_time() = ToMessage(dataset.create_time_ms);
   *message.mutable_train() = PartMessage(dataset.train);
   int64_t bytes = dataset.train.size_bytes;
@@ -96,6 +97,7 @@ fintag::v1::Dataset ToMessage(const Dataset& dataset) {
 fintag::v1::ModelVersion ToMessage(const ModelVersion& version) {
   fintag::v1::ModelVersion message;
   message.set_name(version.name());
+  message.set_owner(version.owner);
   *message.mutable_create_time() = ToMessage(version.create_time_ms);
   message.set_kind(version.is_base() ? fintag::v1::MODEL_KIND_BASE : fintag::v1::MODEL_KIND_TAGGER);
   fintag::v1::Architecture& architecture = *message.mutable_architecture();

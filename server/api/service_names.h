@@ -1,6 +1,7 @@
 // The gRPC services of the server by their full names.
 #pragma once
 
+#include <fintag/v1/admin.grpc.pb.h>
 #include <fintag/v1/dataset.grpc.pb.h>
 #include <fintag/v1/model.grpc.pb.h>
 #include <fintag/v1/tagging.grpc.pb.h>
@@ -13,7 +14,7 @@ namespace fintag::server {
 inline constexpr const char* kWorkingServices[] = {
     fintag::v1::DatasetService::service_full_name(), fintag::v1::ModelService::service_full_name(),
     fintag::v1::TaggingService::service_full_name(), fintag::v1::TrainingService::service_full_name(),
-    inference::GRPCInferenceService::service_full_name()};
+    fintag::v1::AdminService::service_full_name(),   inference::GRPCInferenceService::service_full_name()};
 // Those that tell of the server.
 inline constexpr const char* kTellingServices[] = {"grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"};
 

@@ -5,6 +5,7 @@
 #include "absl/strings/cord.h"
 #include "core/text/strings.h"
 #include "core/text/utf8.h"
+#include "server/storage/limit_error.h"
 
 namespace fintag::server {
 namespace {
@@ -117,6 +118,8 @@ google::rpc::Status ToRpcStatus(const absl::Status& status, const std::string& m
   info.set_reason(absl::StatusCodeToString(status.code()));
   info.set_domain("fintag");
   (*info.mutable_metadata())["method"] = method;
+  const std::string limit = LimitOf(status);
+  if (!limit.empty()) (*info.mutable_metadata())["limit"] = limit;
   details.add_details()->PackFrom(info);
 
   if (const auto bad_request = status.GetPayload(kBadRequestUrl); bad_request.has_value()) {
@@ -124,10 +127,15 @@ google::rpc::Status ToRpcStatus(const absl::Status& status, const std::string& m
     any.set_type_url(kBadRequestUrl);
     any.set_value(std::string(*bad_request));
   }
-  if (status.code() == absl::StatusCode::kUnavailable || status.code() == absl::StatusCode::kResourceExhausted) {
+  const auto given = status.GetPayload(kRetryInfoUrl);
+  // Past a caller's limit, waiting helps only where the limit's keeper says when.
+  const bool usual =
+      (status.code() == absl::StatusCode::kUnavailable || status.code() == absl::StatusCode::kResourceExhausted) &&
+      limit.empty();
+  if (usual || given.has_value()) {
     google::rpc::RetryInfo retry;
     retry.mutable_retry_delay()->set_nanos(kRetryMilliseconds * 1000000);
-    if (const auto given = status.GetPayload(kRetryInfoUrl); given.has_value()) {
+    if (given.has_value()) {
       retry.ParseFromString(std::string(*given));
     }
     details.add_details()->PackFrom(retry);

@@ -36,7 +36,8 @@ absl::Status WithInfo(absl::Status status, const std::map<std::string, std::stri
 absl::Status WithRetry(absl::Status status, absl::Duration delay);
 
 // The message as it is, made valid UTF-8 and cut to what a stock client can receive. `method` goes into ErrorInfo's
-// metadata; its reason is the code's name, its domain "fintag". UNAVAILABLE and RESOURCE_EXHAUSTED carry RetryInfo.
+// metadata; its reason is the code's name, its domain "fintag". UNAVAILABLE and RESOURCE_EXHAUSTED carry RetryInfo,
+// a LimitError only if WithRetry gave it one; its ErrorInfo has `limit`.
 // `status` must not be OK.
 google::rpc::Status ToRpcStatus(const absl::Status& status, const std::string& method);
 

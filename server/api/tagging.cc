@@ -83,17 +83,22 @@ fintag::v1::TaggedText ToMessage(const EncodedSentence& sentence, const TaggedSe
 }
 
 // Encodes, runs and decodes; tells how long the first and the last took.
-absl::Status TagWith(const LoadedModel& model, grpc::ServerContext& context, const TagQuestion& question,
-                     fintag::v1::TagResponse& response, TaggedCounts& counts, AnswerTimes& times) {
+absl::Status TagWith(const LoadedModel& model, CallerLimits& callers, grpc::ServerContext& context,
+                     const TagQuestion& question, fintag::v1::TagResponse& response, TaggedCounts& counts,
+                     AnswerTimes& times) {
   TagScheduler& scheduler = *model.scheduler;
   const Tagger& tagger = scheduler.tagger();
   const auto encoding = Clock::now();
   absl::StatusOr<std::vector<EncodedSentence>> sentences = Encode(tagger, question.inputs, question.inputs_field);
   if (!sentences.ok()) return sentences.status();
   times.encode = SecondsSince(encoding);
+  int64_t tokens = 0;
+  for (const EncodedSentence& sentence : *sentences) tokens += sentence.tokens;
+  if (absl::Status taken = callers.TakeTokens(question.caller, tokens); !taken.ok()) return taken;
 
   const auto deadline = std::min(context.deadline(), question.deadline);
-  absl::Status status = scheduler.Run(*sentences, deadline, [&] { return context.IsCancelled(); });
+  absl::Status status = scheduler.Run(
+      *sentences, deadline, [&] { return context.IsCancelled(); }, question.trace_id);
   if (absl::IsInvalidArgument(status)) return BadField(question.inputs_field, std::string(status.message()));
   if (!status.ok()) return status;
 
@@ -130,7 +135,7 @@ absl::Status Tagging::Tag(grpc::ServerContext& context, const TagQuestion& quest
 
   TaggedCounts counts;
   AnswerTimes times;
-  absl::Status status = TagWith(**loaded, context, question, response, counts, times);
+  absl::Status status = TagWith(**loaded, callers_, context, question, response, counts, times);
   times.total = SecondsSince(start);
   if (!status.ok()) {
     (*loaded)->statistics->OnFailure(times.total);

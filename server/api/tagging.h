@@ -25,6 +25,8 @@ struct TagQuestion {
   const google::protobuf::RepeatedPtrField<fintag::v1::TextInput>& inputs;
   const fintag::v1::TagOptions& options;
   const char* inputs_field = "inputs";  // what errors call `inputs`
+  std::string caller = {};
+  std::string trace_id = {};
   // Beside the call's own.
   std::chrono::system_clock::time_point deadline = std::chrono::system_clock::time_point::max();
 };
@@ -32,15 +34,17 @@ struct TagQuestion {
 class Tagging {
  public:
   Tagging(const CallEnvironment& environment, LoadedModels& models, const TaggingLimits& limits)
-      : metrics_(environment.metrics), models_(models), limits_(limits) {}
+      : metrics_(environment.metrics), callers_(environment.callers), models_(models), limits_(limits) {}
 
-  // INVALID_ARGUMENT with the field, and the errors of LoadedModels::Get and TagScheduler::Run.
+  // INVALID_ARGUMENT with the field, and the errors of LoadedModels::Get, CallerLimits::TakeTokens and
+  // TagScheduler::Run.
   absl::Status Tag(grpc::ServerContext& context, const TagQuestion& question, fintag::v1::TagResponse& response) const;
 
   const TaggingLimits& limits() const { return limits_; }
 
  private:
   Metrics& metrics_;
+  CallerLimits& callers_;
   LoadedModels& models_;
   const TaggingLimits limits_;
 };

@@ -10,7 +10,7 @@ std::string Method(const char* name) { return std::string("fintag.v1.TaggingServ
 }  // namespace
 
 absl::Status TaggingService::Stream(
-    grpc::ServerContext& context,
+    grpc::ServerContext& context, const Call& call,
     grpc::ServerReaderWriter<fintag::v1::TagStreamResponse, fintag::v1::TagStreamRequest>& stream) {
   fintag::v1::TagStreamRequest request;
   std::string model;
@@ -18,8 +18,13 @@ absl::Status TaggingService::Stream(
     if (!request.model().empty()) model = request.model();
     fintag::v1::TagStreamResponse response;
     response.set_request(number);
-    const absl::Status status =
-        tagging_.Tag(context, {model, request.inputs(), request.options()}, *response.mutable_response());
+    const absl::Status status = tagging_.Tag(context,
+                                             {.model = model,
+                                              .inputs = request.inputs(),
+                                              .options = request.options(),
+                                              .caller = call.caller,
+                                              .trace_id = call.trace_id},
+                                             *response.mutable_response());
     // The caller's own end is the stream's end; anything else concerns this request alone.
     if (context.IsCancelled()) break;
     if (absl::IsDeadlineExceeded(status)) return status;
@@ -36,15 +41,22 @@ absl::Status TaggingService::Stream(
 
 grpc::Status TaggingService::Tag(grpc::ServerContext* context, const fintag::v1::TagRequest* request,
                                  fintag::v1::TagResponse* response) {
-  return RunCall(environment_, *context, Method("Tag"), [&] {
-    return tagging_.Tag(*context, {request->model(), request->inputs(), request->options()}, *response);
+  return RunCall(environment_, *context, Method("Tag"), [&](const Call& call) {
+    return tagging_.Tag(*context,
+                        {.model = request->model(),
+                         .inputs = request->inputs(),
+                         .options = request->options(),
+                         .caller = call.caller,
+                         .trace_id = call.trace_id},
+                        *response);
   });
 }
 
 grpc::Status TaggingService::TagStream(
     grpc::ServerContext* context,
     grpc::ServerReaderWriter<fintag::v1::TagStreamResponse, fintag::v1::TagStreamRequest>* stream) {
-  return RunCall(environment_, *context, Method("TagStream"), [&] { return Stream(*context, *stream); });
+  return RunCall(environment_, *context, Method("TagStream"),
+                 [&](const Call& call) { return Stream(*context, call, *stream); });
 }
 
 }  // namespace fintag::server

@@ -5,11 +5,13 @@
 #include "server/api/messages.h"
 #include "server/api/resource_name.h"
 #include "server/api/status_conversion.h"
+#include "server/storage/limit_error.h"
 
 namespace fintag::server {
 namespace {
 
 constexpr size_t kLongestRequestId = 128;
+constexpr absl::Duration kJobRetry = absl::Minutes(1);  // no job ends sooner for being asked about
 
 std::string Method(const char* name) { return std::string("fintag.v1.TrainingService/") + name; }
 
@@ -87,7 +89,8 @@ absl::StatusOr<fintag::v1::Job> TrainingService::JobMessage(const Job& job) {
   absl::StatusOr<JobProgress> progress = queue_.Progress(job.id);
   if (absl::IsDataLoss(progress.status())) {
     // The row is the truth; a damaged log hides this job's epochs, not the job, and no other job of a list.
-    environment_.logger.Write(Severity::kError, "the job's event log is damaged", {{"job", job.id}});
+    environment_.logger.Write(Severity::kError, "the job's event log is damaged",
+                              {{"job", job.id}, {"trace_id", job.trace_id}});
     return message;
   }
   if (!progress.ok()) return progress.status();
@@ -127,25 +130,38 @@ absl::Status TrainingService::Watch(grpc::ServerContext& context, const fintag::
   return absl::OkStatus();
 }
 
+absl::Status TrainingService::Create(Call& call, const fintag::v1::CreateJobRequest& request,
+                                     fintag::v1::Job& response) {
+  absl::StatusOr<std::optional<Job>> before = store_.FindRetried(AskedJob(request));
+  if (!before.ok()) return AboutField(before.status(), "request_id");
+  if (before->has_value()) {
+    call.resource = "jobs/" + (*before)->id;
+    return Answer(**before, response);
+  }
+  absl::StatusOr<Job> job = CheckSpec(request);
+  if (!job.ok()) return job.status();
+  if (request.validate_only()) {
+    call.detail = "validate_only";
+    response = ToMessage(*job);
+    response.clear_name();
+    response.clear_create_time();
+    response.set_state(fintag::v1::JOB_STATE_UNSPECIFIED);
+    return absl::OkStatus();
+  }
+  job->owner = call.caller;
+  job->trace_id = call.trace_id;
+  if (absl::Status room = room_.CheckCaller(call.caller); !room.ok()) return room;
+  absl::StatusOr<Job> created = queue_.Create(*job);
+  if (!LimitOf(created.status()).empty()) return WithRetry(created.status(), kJobRetry);
+  if (!created.ok()) return AboutField(created.status(), "request_id");  // all else is checked
+  call.resource = "jobs/" + created->id;
+  return Answer(*created, response);
+}
+
 grpc::Status TrainingService::CreateJob(grpc::ServerContext* context, const fintag::v1::CreateJobRequest* request,
                                         fintag::v1::Job* response) {
-  return RunCall(environment_, *context, Method("CreateJob"), [&]() -> absl::Status {
-    absl::StatusOr<std::optional<Job>> before = store_.FindRetried(AskedJob(*request));
-    if (!before.ok()) return AboutField(before.status(), "request_id");
-    if (before->has_value()) return Answer(**before, *response);
-    absl::StatusOr<Job> job = CheckSpec(*request);
-    if (!job.ok()) return job.status();
-    if (request->validate_only()) {
-      *response = ToMessage(*job);
-      response->clear_name();
-      response->clear_create_time();
-      response->set_state(fintag::v1::JOB_STATE_UNSPECIFIED);
-      return absl::OkStatus();
-    }
-    absl::StatusOr<Job> created = queue_.Create(*job);
-    if (!created.ok()) return AboutField(created.status(), "request_id");  // all else is checked
-    return Answer(*created, *response);
-  });
+  return RunCall(environment_, *context, {Method("CreateJob"), request->spec().model()},
+                 [&](Call& call) { return Create(call, *request, *response); });
 }
 
 grpc::Status TrainingService::GetJob(grpc::ServerContext* context, const fintag::v1::GetJobRequest* request,
@@ -183,7 +199,7 @@ grpc::Status TrainingService::ListJobs(grpc::ServerContext* context, const finta
 
 grpc::Status TrainingService::CancelJob(grpc::ServerContext* context, const fintag::v1::CancelJobRequest* request,
                                         fintag::v1::Job* response) {
-  return RunCall(environment_, *context, Method("CancelJob"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, {Method("CancelJob"), request->name()}, [&]() -> absl::Status {
     absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
     if (!id.ok()) return id.status();
     absl::StatusOr<Job> job = queue_.Cancel(*id);
@@ -194,7 +210,7 @@ grpc::Status TrainingService::CancelJob(grpc::ServerContext* context, const fint
 
 grpc::Status TrainingService::DeleteJob(grpc::ServerContext* context, const fintag::v1::DeleteJobRequest* request,
                                         fintag::v1::DeleteJobResponse*) {
-  return RunCall(environment_, *context, Method("DeleteJob"), [&]() -> absl::Status {
+  return RunCall(environment_, *context, {Method("DeleteJob"), request->name()}, [&]() -> absl::Status {
     absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
     if (!id.ok()) return id.status();
     if (absl::Status status = queue_.Delete(*id); !status.ok()) return status;

@@ -4,6 +4,7 @@
 #include <fintag/v1/training.grpc.pb.h>
 
 #include "server/api/call.h"
+#include "server/api/upload_room.h"
 #include "server/jobs/job_queue.h"
 #include "server/jobs/job_store.h"
 
@@ -12,12 +13,13 @@ namespace fintag::server {
 class TrainingService final : public fintag::v1::TrainingService::Service {
  public:
   TrainingService(const CallEnvironment& environment, JobStore& store, JobQueue& queue, DatasetRegistry& datasets,
-                  ModelRegistry& models, int32_t max_watchers)
+                  ModelRegistry& models, UploadRoom& room, int32_t max_watchers)
       : environment_(environment),
         store_(store),
         queue_(queue),
         datasets_(datasets),
         models_(models),
+        room_(room),
         watches_(max_watchers, "watches") {}
 
   grpc::Status CreateJob(grpc::ServerContext* context, const fintag::v1::CreateJobRequest* request,
@@ -40,6 +42,7 @@ class TrainingService final : public fintag::v1::TrainingService::Service {
   absl::StatusOr<Job> CheckSpec(const fintag::v1::CreateJobRequest& request);
   absl::StatusOr<fintag::v1::Job> JobMessage(const Job& job);
   absl::Status Answer(const Job& job, fintag::v1::Job& response);
+  absl::Status Create(Call& call, const fintag::v1::CreateJobRequest& request, fintag::v1::Job& response);
   absl::Status Watch(grpc::ServerContext& context, const fintag::v1::WatchJobRequest& request,
                      grpc::ServerWriter<fintag::v1::JobEvent>& writer);
 
@@ -48,6 +51,7 @@ class TrainingService final : public fintag::v1::TrainingService::Service {
   JobQueue& queue_;
   DatasetRegistry& datasets_;
   ModelRegistry& models_;
+  UploadRoom& room_;
   CallLimit watches_;  // their own, so that they leave the other calls their places
 };
 

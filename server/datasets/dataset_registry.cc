@@ -12,6 +12,7 @@
 #include "core/training/word_lookup.h"
 #include "server/datasets/dataset_json.h"
 #include "server/datasets/dataset_parsing.h"
+#include "server/storage/disk_error.h"
 #include "server/storage/folders.h"
 #include "server/storage/paging.h"
 #include "server/storage/resource_name.h"
@@ -29,6 +30,7 @@ absl::StatusOr<Dataset> FromRow(const Row& row) {
   }
   dataset->id = row.Text(0);
   dataset->create_time_ms = row.Int(1);
+  dataset->owner = row.Text(3);
   return dataset;
 }
 
@@ -46,7 +48,7 @@ absl::Status KeepGiven(const fs::path& folder, const std::string& part, const Re
   std::error_code error;
   fs::rename(file.path, folder / (part + ".given"), error);
   if (!error) return absl::OkStatus();
-  return absl::ErrnoToStatus(error.value(), StrCat("cannot keep ", file.path.string()));
+  return DiskError(error.value(), StrCat("cannot keep ", file.path.string()));
 }
 
 class Registry : public DatasetRegistry {
@@ -55,7 +57,7 @@ class Registry : public DatasetRegistry {
 
   absl::StatusOr<fs::path> MakeIncomingFolder() override { return MakeIncoming(folder_); }
 
-  absl::StatusOr<Dataset> Add(const std::string& id, const ReceivedFile& train,
+  absl::StatusOr<Dataset> Add(const std::string& id, const std::string& owner, const ReceivedFile& train,
                               const std::optional<ReceivedFile>& validation,
                               std::vector<DatasetLineError>& errors) override {
     const fs::path incoming = train.path.parent_path();
@@ -72,6 +74,7 @@ class Registry : public DatasetRegistry {
     absl::StatusOr<Dataset> dataset = Fill(incoming, train, validation, errors);
     if (!dataset.ok()) return dataset.status();
     dataset->id = id;
+    dataset->owner = owner;
     dataset->create_time_ms = absl::ToUnixMillis(absl::Now());
     const std::lock_guard<std::mutex> lock(mutex_);
     // Another upload may have been quicker.
@@ -80,10 +83,12 @@ class Registry : public DatasetRegistry {
     }
     // The folder first: a row always has its files. A folder without a row is removed at the next start.
     if (absl::Status moved = MoveIntoPlace(incoming, Folder(id)); !moved.ok()) return moved;
-    absl::Status inserted = database_
-                                .Execute("INSERT INTO datasets (id, create_time_ms, description) VALUES (?, ?, ?)",
-                                         {id, dataset->create_time_ms, DatasetJson(*dataset)})
-                                .status();
+    absl::Status inserted =
+        database_
+            .Execute("INSERT INTO datasets (id, create_time_ms, description, owner, bytes) VALUES (?, ?, ?, ?, ?)",
+                     {id, dataset->create_time_ms, DatasetJson(*dataset), owner,
+                      dataset->train.size_bytes + (dataset->validation ? dataset->validation->size_bytes : 0)})
+            .status();
     if (!inserted.ok()) {
       RemoveFolder(folder_, Folder(id)).IgnoreError();
       return inserted;
@@ -93,7 +98,7 @@ class Registry : public DatasetRegistry {
 
   absl::StatusOr<Dataset> Get(const std::string& id) override {
     absl::StatusOr<std::vector<Row>> rows =
-        database_.Query("SELECT id, create_time_ms, description FROM datasets WHERE id = ?", {id});
+        database_.Query("SELECT id, create_time_ms, description, owner FROM datasets WHERE id = ?", {id});
     if (!rows.ok()) return rows.status();
     if (rows->empty()) return NotFound(id);
     return FromRow(rows->front());
@@ -104,13 +109,13 @@ class Registry : public DatasetRegistry {
     absl::StatusOr<PageStart> start = ReadPageRequest("datasets", page);
     if (!start.ok()) return start.status();
     absl::StatusOr<std::vector<Row>> rows = database_.Query(
-        "SELECT id, create_time_ms, description, position FROM datasets WHERE position < ? "
+        "SELECT id, create_time_ms, description, owner, position FROM datasets WHERE position < ? "
         "ORDER BY position DESC LIMIT ?",
         {start->before, start->rows + 1});
     if (!rows.ok()) return rows.status();
     if (static_cast<int64_t>(rows->size()) > start->rows) {
       rows->pop_back();
-      next_page_token = PageToken("datasets", rows->back().Int(3));
+      next_page_token = PageToken("datasets", rows->back().Int(4));
     }
     std::vector<Dataset> datasets;
     for (const Row& row : *rows) {

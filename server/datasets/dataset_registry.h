@@ -31,6 +31,7 @@ struct DatasetPart {
 
 struct Dataset {
   std::string id;
+  std::string owner;  // the caller who uploaded it; empty: not known
   int64_t create_time_ms = 0;
   DatasetPart train;
   std::optional<DatasetPart> validation;
@@ -60,9 +61,9 @@ class DatasetRegistry {
   // A fresh folder for an upload's files; Add takes it over, the caller removes it otherwise.
   virtual absl::StatusOr<std::filesystem::path> MakeIncomingFolder() = 0;
 
-  // Parses, describes, stores. INVALID_ARGUMENT with every wrong line in `errors`; ALREADY_EXISTS if the id is taken
-  // by other content, the stored dataset if by the same.
-  virtual absl::StatusOr<Dataset> Add(const std::string& id, const ReceivedFile& train,
+  // Parses, describes, stores as `owner`'s. INVALID_ARGUMENT with every wrong line in `errors`; ALREADY_EXISTS if the
+  // id is taken by other content, the stored dataset if by the same.
+  virtual absl::StatusOr<Dataset> Add(const std::string& id, const std::string& owner, const ReceivedFile& train,
                                       const std::optional<ReceivedFile>& validation,
                                       std::vector<DatasetLineError>& errors) = 0;
   virtual absl::StatusOr<Dataset> Get(const std::string& id) = 0;  // NOT_FOUND

@@ -1,5 +1,6 @@
 #include "server/jobs/followed_job.h"
 
+#include <algorithm>
 #include <chrono>
 #include <system_error>
 #include <utility>
@@ -35,29 +36,39 @@ FollowedJob::FollowedJob(Job job, JobSurroundings& surroundings)
 
 void FollowedJob::TakeUp() {
   if (!runs()) return;
-  process_ = WorkerProcess::Find(folder_.path());
+  process_ = surroundings_.launcher.Find(folder_.path());
   if (process_ != nullptr) return;
   // It runs no more, so what the log says now is all that it will say.
   ReadEvents();
   const bool was_started = folder_.TrainerWasStarted() || history_.started || history_.failed || history_.finished;
   launch_ = !was_started && job_.state == JobState::kValidating;
+  end_.restored = folder_.WasRestored();
 }
 
 absl::Status FollowedJob::StartTrainer() {
   if (waits()) {
     absl::StatusOr<Job> moved = surroundings_.store.Move(job_.id, JobState::kValidating);
-    if (absl::IsFailedPrecondition(moved.status())) return absl::OkStatus();  // cancelled: the next look sees it
+    // Cancelled, or deleted since as well: the next look sees it.
+    if (absl::IsFailedPrecondition(moved.status()) || absl::IsNotFound(moved.status())) return absl::OkStatus();
     if (!moved.ok()) return moved.status();
     job_ = *std::move(moved);
   }
   launch_ = false;
-  if (absl::Status launched = Launch(); !launched.ok()) {
+  if (absl::Status launched = Launch(""); !launched.ok()) {
     end_.launch_error = StrCat("the trainer could not be started: ", launched.message());
   }
   return absl::OkStatus();
 }
 
-absl::Status FollowedJob::Launch() {
+void FollowedJob::Restart(const std::string& reason) {
+  process_.reset();
+  end_ = {};
+  if (absl::Status launched = Launch(reason); !launched.ok()) {
+    end_.launch_error = StrCat("the trainer could not be started again: ", launched.message(), "; before, ", reason);
+  }
+}
+
+absl::Status FollowedJob::Launch(const std::string& reason) {
   absl::StatusOr<std::string> dataset_id = ParseDatasetName(job_.dataset);
   if (!dataset_id.ok()) return dataset_id.status();
   absl::StatusOr<Dataset> dataset = surroundings_.datasets.Get(*dataset_id);
@@ -68,6 +79,7 @@ absl::Status FollowedJob::Launch() {
   JobSpec spec;
   spec.job = "jobs/" + job_.id;
   spec.base = fs::absolute(surroundings_.models.Folder(*base));
+  spec.base_sha256 = base->weights_sha256;
   spec.train = corpus / "train.jsonl";
   spec.train_name = dataset->train.file_name;
   spec.train_sha256 = dataset->train.sha256;
@@ -76,25 +88,33 @@ absl::Status FollowedJob::Launch() {
     spec.validation_name = dataset->validation->file_name;
     spec.validation_sha256 = dataset->validation->sha256;
   }
+  spec.trace_id = job_.trace_id;
   spec.options = job_.options;
+  spec.keep_state = surroundings_.options.max_restarts > 0;
   if (absl::Status written = folder_.WriteSpec(spec); !written.ok()) return written;
   ReadEvents();
-  if (!history_.validating) {
-    if (absl::Status logged = folder_.AppendState({"VALIDATING", "", ""}); !logged.ok()) return logged;
+  if (!history_.validating || !reason.empty()) {
+    absl::Status logged = folder_.AppendState({"VALIDATING", reason, ""}, job_.trace_id);
+    if (!logged.ok()) return logged;
   }
-  absl::StatusOr<std::unique_ptr<WorkerProcess>> process =
-      WorkerProcess::Start(surroundings_.options.trainer, folder_.path(), surroundings_.options.limits);
+  absl::StatusOr<std::unique_ptr<TrainerRun>> process = surroundings_.launcher.Start(folder_.path());
   if (!process.ok()) return process.status();
   process_ = *std::move(process);
+  folder_.ForgetRestore();
+  end_.restored = false;
   return absl::OkStatus();
 }
 
-absl::Status FollowedJob::Advance(absl::Time now) {
+absl::Status FollowedJob::Advance(std::chrono::steady_clock::time_point now) {
   if (launch_ && job_.state == JobState::kValidating) {
     if (absl::Status started = StartTrainer(); !started.ok()) return started;
   }
   // The process before the log: what it wrote before it ended is then in what is read.
-  if (process_ != nullptr && !end_.exit) end_.exit = process_->Poll();
+  if (process_ != nullptr && !end_.exit) {
+    end_.exit = process_->Poll();
+    // On a shared file system what another machine wrote is seen for certain by who opens the file after it.
+    if (end_.exit) reader_.reset();
+  }
   if (waits() && history_.progress.last_sequence > 0) return absl::OkStatus();
   ReadEvents();
   if (waits()) {
@@ -131,23 +151,28 @@ void FollowedJob::EnterRunning() {
   if (absl::StatusOr<Job> moved = surroundings_.store.Move(job_.id, JobState::kRunning); moved.ok()) job_ = *moved;
 }
 
-void FollowedJob::Stop(absl::Time now) {
-  if (told_to_stop_ == absl::InfiniteFuture()) {
+void FollowedJob::Stop(std::chrono::steady_clock::time_point now) {
+  if (!told_to_stop_) {
     process_->Terminate();
     told_to_stop_ = now;
-  } else if (!killed_ && now - told_to_stop_ >= absl::Seconds(surroundings_.options.cancel_seconds)) {
+  } else if (!killed_ && now - *told_to_stop_ >= std::chrono::duration<double>(surroundings_.options.cancel_seconds)) {
     process_->Kill();
     killed_ = true;
   }
 }
 
 absl::Status FollowedJob::Finish() {
+  if (!registration_.valid()) folder_.RemoveHalfWritten();
   if (!log_status_.ok()) {
     return Move(JobState::kFailed, StrCat("the event log cannot be read: ", log_status_.message()), "");
   }
   end_.output = folder_.OutputTail();
   end_.recorded = folder_.RecordedEpoch();
   JobOutcome outcome = JudgeOutcome(job_, history_, end_);
+  if (outcome.lost && std::max(1, history_.starts) <= surroundings_.options.max_restarts) {
+    Restart(outcome.reason);
+    return absl::OkStatus();
+  }
   std::string model_version;
   if (outcome.kept != nullptr) {
     if (!registration_.valid()) {
@@ -174,6 +199,7 @@ absl::Status FollowedJob::BeginRegistration(const EpochResult& kept) {
   const EpochResult& epoch = end_.recorded ? *end_.recorded : kept;
   ModelOrigin origin;
   origin.job = "jobs/" + job_.id;
+  origin.owner = job_.owner;
   origin.base = job_.base;
   origin.dataset = job_.dataset;
   origin.scores = epoch.scores;
@@ -205,15 +231,18 @@ absl::Status FollowedJob::Move(JobState to, const std::string& reason, const std
 // The row is final; the log is to say so too.
 absl::Status FollowedJob::Close() {
   if (!history_.final_state && log_status_.ok()) {
-    absl::Status appended =
-        folder_.AppendState({std::string(JobStateName(job_.state)), job_.failure_reason, job_.model_version});
+    absl::Status appended = folder_.AppendState(
+        {std::string(JobStateName(job_.state)), job_.failure_reason, job_.model_version}, job_.trace_id);
     // A damaged log is not written to: its readers are told of the damage. One that was taken away has none.
     if (!appended.ok() && !absl::IsDataLoss(appended) && !absl::IsNotFound(appended)) return appended;
     ReadEvents();
   }
-  if (absl::Status closed = surroundings_.store.CloseLog(job_.id); !closed.ok()) return closed;
-  // Registered, or nothing worth keeping. Of a failed job it may be all there is.
+  // Registered, or nothing worth keeping. Of a failed job it may be all there is. Before the log counts as closed:
+  // after that nobody looks here again.
   if (job_.state != JobState::kFailed) folder_.RemoveCheckpoint();
+  folder_.RemoveState();
+  absl::Status closed = surroundings_.store.CloseLog(job_.id);
+  if (!closed.ok() && !absl::IsNotFound(closed)) return closed;  // NOT_FOUND: it was deleted just now
   done_ = true;
   return absl::OkStatus();
 }

@@ -3,14 +3,15 @@
 // after an error, or by the next server after a kill, the row, the log and the folder tell how far the job came.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "core/training/event_log.h"
 #include "server/datasets/dataset_registry.h"
 #include "server/jobs/job.h"
@@ -19,7 +20,7 @@
 #include "server/jobs/job_outcome.h"
 #include "server/jobs/job_queue.h"
 #include "server/jobs/job_store.h"
-#include "server/jobs/worker_process.h"
+#include "server/jobs/launcher.h"
 #include "server/models/model_registry.h"
 
 namespace fintag::server {
@@ -30,6 +31,7 @@ struct JobSurroundings {
   JobStore& store;
   DatasetRegistry& datasets;
   ModelRegistry& models;
+  Launcher& launcher;
   std::function<void(const Job&, const Event&)> on_event;
 };
 
@@ -43,7 +45,7 @@ class FollowedJob {
   absl::Status StartTrainer();
   // One look at the process and the log, and what follows from it. Waits neither for the trainer nor for the
   // registration.
-  absl::Status Advance(absl::Time now);
+  absl::Status Advance(std::chrono::steady_clock::time_point now);
 
   // The row as it is now: somebody else may have cancelled the job.
   void Update(const Job& row) { job_ = row; }
@@ -55,10 +57,12 @@ class FollowedJob {
   bool runs() const { return !waits() && !IsFinal(job_.state); }
 
  private:
-  absl::Status Launch();
+  // `reason`: why the job is started again; empty for the first time.
+  absl::Status Launch(const std::string& reason);
+  void Restart(const std::string& reason);
   void ReadEvents();
   void EnterRunning();
-  void Stop(absl::Time now);
+  void Stop(std::chrono::steady_clock::time_point now);
   absl::Status Finish();
   absl::Status BeginRegistration(const EpochResult& kept);
   absl::Status Move(JobState to, const std::string& reason, const std::string& model_version);
@@ -70,11 +74,11 @@ class FollowedJob {
   std::unique_ptr<EventLogReader> reader_;
   JobHistory history_;
   absl::Status log_status_;  // not OK once the log is damaged
-  std::unique_ptr<WorkerProcess> process_;
+  std::unique_ptr<TrainerRun> process_;
   TrainerEnd end_;
   std::shared_future<absl::StatusOr<ModelVersion>> registration_;  // once begun; its last owner waits for it
   bool launch_ = false;                                            // VALIDATING, but its trainer was never started
-  absl::Time told_to_stop_ = absl::InfiniteFuture();
+  std::optional<std::chrono::steady_clock::time_point> told_to_stop_;
   bool killed_ = false;
   bool done_ = false;
 };

@@ -27,6 +27,8 @@ struct Job {
   std::string model;    // "models/x"
   TrainingOptions options;
   std::string request_id;
+  std::string owner;     // the caller who made it; empty: not known
+  std::string trace_id;  // of the request that made it; empty: not known
   int64_t create_time_ms = 0;
   int64_t start_time_ms = 0;  // 0: not yet
   int64_t end_time_ms = 0;

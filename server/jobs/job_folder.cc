@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "core/model/atomic_folder.h"
 #include "core/text/strings.h"
 #include "core/training/file_io.h"
 #include "core/training/training_json.h"
@@ -27,10 +28,17 @@ absl::Status JobFolder::WriteSpec(const JobSpec& spec) const {
   return ReplaceFile(path_ / "job.json", JobSpecJson(spec));
 }
 
-absl::Status JobFolder::AppendState(StateChanged state) const {
+absl::StatusOr<JobSpec> JobFolder::ReadSpec() const {
+  absl::StatusOr<std::string> json = ReadFile(path_ / "job.json");
+  if (!json.ok()) return json.status();
+  return ParseJobSpec(*json);
+}
+
+absl::Status JobFolder::AppendState(StateChanged state, const std::string& trace_id) const {
   absl::StatusOr<std::unique_ptr<EventLogWriter>> log = EventLogWriter::Open(events());
   if (!log.ok()) return log.status();
   Event event;
+  event.trace_id = trace_id;
   event.what = std::move(state);
   return (*log)->Append(std::move(event));
 }
@@ -39,6 +47,16 @@ bool JobFolder::TrainerWasStarted() const {
   std::error_code error;
   // Made empty by the server, filled by the trainer's process.
   return fs::file_size(path_ / "trainer.pid", error) > 0 && !error;
+}
+
+bool JobFolder::WasRestored() const {
+  std::error_code error;
+  return fs::exists(path_ / "restored", error);
+}
+
+void JobFolder::ForgetRestore() const {
+  std::error_code error;
+  fs::remove(path_ / "restored", error);
 }
 
 std::string JobFolder::OutputTail() const {
@@ -93,6 +111,21 @@ std::optional<EpochResult> JobFolder::RecordedEpoch() const {
     // Another trainer's record: the log is enough.
   }
   return std::nullopt;
+}
+
+void JobFolder::RemoveHalfWritten() const {
+  AtomicFolder::Recover(checkpoint()).IgnoreError();  // what stays goes with the job
+  std::error_code error;
+  for (auto entry = fs::directory_iterator(path_, error); !error && entry != fs::end(entry); entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    std::error_code stays;
+    if (name.starts_with(".scratch-") || name.ends_with(".tmp")) fs::remove(entry->path(), stays);
+  }
+}
+
+void JobFolder::RemoveState() const {
+  std::error_code error;
+  for (const char* name : {"state", ".state.new", ".state.old"}) fs::remove_all(path_ / name, error);
 }
 
 void JobFolder::RemoveCheckpoint() const {

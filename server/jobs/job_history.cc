@@ -14,7 +14,11 @@ void JobHistory::Add(const Event& event) {
       [this](const auto& what) {
         using What = std::decay_t<decltype(what)>;
         if constexpr (std::is_same_v<What, StateChanged>) {
-          if (what.state == "VALIDATING") validating = true;
+          if (what.state == "VALIDATING") {
+            validating = true;
+            ++starts;
+            failed.reset();  // of the trainer before
+          }
           if (IsFinalState(what.state)) final_state = what;
         } else if constexpr (std::is_same_v<What, TrainingStart>) {
           started = true;

@@ -10,10 +10,11 @@ namespace {
 std::string FailureReason(const JobHistory& history, const TrainerEnd& end) {
   if (!end.launch_error.empty()) return end.launch_error;
   if (history.failed) return history.failed->reason;
+  if (end.restored) return "it was running when the backup was made that the server was restored from: submit it again";
   std::string reason;
   if (!end.exit) {
     reason = "the trainer ended without a result while the server was not running";
-  } else if (end.exit->signal == 0 && end.exit->exit_code < 0) {
+  } else if (end.exit->reason.empty() && end.exit->signal == 0 && end.exit->exit_code < 0) {
     reason = "the trainer ended without a result";
   } else {
     reason = end.exit->Describe();
@@ -44,6 +45,8 @@ JobOutcome JudgeOutcome(const Job& job, const JobHistory& history, const Trainer
     }
   } else {
     outcome.reason = FailureReason(history, end);
+    // UNAVAILABLE: one of several trainers of the job was lost.
+    outcome.lost = end.launch_error.empty() && (!history.failed || history.failed->code == "UNAVAILABLE");
   }
   return outcome;
 }

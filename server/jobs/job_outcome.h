@@ -6,7 +6,7 @@
 
 #include "server/jobs/job.h"
 #include "server/jobs/job_history.h"
-#include "server/jobs/worker_process.h"
+#include "server/jobs/trainer_run.h"
 
 namespace fintag::server {
 
@@ -14,6 +14,7 @@ namespace fintag::server {
 struct TrainerEnd {
   std::optional<WorkerExit> exit;       // absent: it ended while no server watched
   std::string output;                   // the last lines of what it printed
+  bool restored = false;                // it trained in the service that this one was restored from a backup of
   std::string launch_error;             // it could not be started; empty otherwise
   std::optional<EpochResult> recorded;  // JobFolder::RecordedEpoch
 };
@@ -21,6 +22,7 @@ struct TrainerEnd {
 struct JobOutcome {
   JobState state = JobState::kFailed;  // CANCELLED, SUCCEEDED or FAILED
   std::string reason;                  // of FAILED
+  bool lost = false;                   // FAILED from outside: another trainer may come to an end
   const EpochResult* kept = nullptr;   // whose checkpoint becomes a model version; points into history or end
 };
 

@@ -1,6 +1,7 @@
 #include "server/jobs/job_queue.h"
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <list>
 #include <map>
@@ -11,8 +12,6 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "core/text/strings.h"
 #include "server/jobs/followed_job.h"
 #include "server/jobs/job_folder.h"
@@ -25,21 +24,26 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr absl::Duration kLook = absl::Milliseconds(50);    // at processes and logs, by the queue and by watchers
-constexpr absl::Duration kIdle = absl::Seconds(1);          // between looks at the rows while nothing runs
-constexpr absl::Duration kRetry = absl::Milliseconds(200);  // after an error, such as a full disk
-constexpr int kLooksBetweenRowChecks = 20;                  // of a watcher
+// A clock that nobody sets: the queue goes on at its pace whatever becomes of the time of day.
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kLook(50);    // at processes and logs, by the queue and by watchers
+constexpr std::chrono::milliseconds kIdle(1000);  // between looks at the rows while nothing runs
+constexpr std::chrono::milliseconds kRetry(200);  // after an error, such as a full disk
+constexpr int kLooksBetweenRowChecks = 20;        // of a watcher
 
 // A job and when it may be looked at again.
 struct Place {
   FollowedJob job;
-  absl::Time next_look = absl::InfinitePast();
+  Clock::time_point next_look = Clock::time_point::min();
 };
 
 class Queue : public JobQueue {
  public:
-  Queue(JobSurroundings surroundings, std::function<void(const std::string&, const absl::Status&)> on_trouble)
-      : surroundings_(std::move(surroundings)),
+  Queue(std::unique_ptr<Launcher> launcher, JobSurroundings surroundings,
+        std::function<void(const std::string&, const absl::Status&)> on_trouble)
+      : launcher_(std::move(launcher)),
+        surroundings_(std::move(surroundings)),
         on_trouble_(std::move(on_trouble)),
         progress_(surroundings_.options.folder) {}
 
@@ -141,7 +145,7 @@ class Queue : public JobQueue {
         if (absl::IsNotFound(row.status())) return row.status();
         closed = row.ok() && *row;
       }
-      absl::SleepFor(kLook);
+      std::this_thread::sleep_for(kLook);
     }
   }
 
@@ -153,7 +157,7 @@ class Queue : public JobQueue {
     absl::StatusOr<fs::path> incoming = MakeIncoming(folder());
     if (!incoming.ok()) return incoming.status();
     // The folder first: a row always has its log.
-    absl::Status made = JobFolder(*incoming).AppendState({"QUEUED", "", ""});
+    absl::Status made = JobFolder(*incoming).AppendState({"QUEUED", "", ""}, job.trace_id);
     if (made.ok()) made = MoveIntoPlace(*incoming, folder() / job.id);
     if (!made.ok()) {
       RemoveFolder(folder(), *incoming).IgnoreError();
@@ -179,7 +183,7 @@ class Queue : public JobQueue {
     while (true) {
       bool runs = false;
       {
-        const absl::Time now = absl::Now();
+        const Clock::time_point now = Clock::now();
         for (Place& place : places_) Look(place, now);
         places_.remove_if([](const Place& place) { return place.job.done(); });
         StartWaiting(now);
@@ -187,7 +191,7 @@ class Queue : public JobQueue {
       }
       {
         std::unique_lock<std::mutex> lock(mutex_);
-        news_.wait_for(lock, absl::ToChronoMilliseconds(runs ? kLook : kIdle), [this] { return woken_ || stopping_; });
+        news_.wait_for(lock, runs ? kLook : kIdle, [this] { return woken_ || stopping_; });
         if (stopping_) return;
         woken_ = false;
       }
@@ -195,7 +199,7 @@ class Queue : public JobQueue {
     }
   }
 
-  void Look(Place& place, absl::Time now) {
+  void Look(Place& place, Clock::time_point now) {
     if (now < place.next_look) return;
     const absl::Status status = place.job.Advance(now);
     if (!status.ok()) place.next_look = now + kRetry;
@@ -219,7 +223,7 @@ class Queue : public JobQueue {
     return rows;
   }
 
-  void StartWaiting(absl::Time now) {
+  void StartWaiting(Clock::time_point now) {
     auto running = std::count_if(places_.begin(), places_.end(), [](const Place& place) { return place.job.runs(); });
     for (Place& place : places_) {
       if (running >= surroundings_.options.max_running_jobs) return;
@@ -248,6 +252,7 @@ class Queue : public JobQueue {
     }
   }
 
+  const std::unique_ptr<Launcher> launcher_;
   JobSurroundings surroundings_;
   const std::function<void(const std::string&, const absl::Status&)> on_trouble_;
   std::map<std::string, absl::Status> troubles_;  // by job, as last told; of the thread, as places_
@@ -269,9 +274,14 @@ absl::StatusOr<std::unique_ptr<JobQueue>> JobQueue::Start(const JobQueueOptions&
   JobQueueOptions absolute = options;
   absolute.folder = fs::absolute(options.folder, error);
   if (error) return absl::ErrnoToStatus(error.value(), StrCat("cannot find ", options.folder.string()));
-  auto queue =
-      std::make_unique<Queue>(JobSurroundings{absolute, store, datasets, models, std::move(observers.on_event)},
-                              std::move(observers.on_trouble));
+  absl::StatusOr<std::unique_ptr<Launcher>> launcher =
+      MakeLauncher({options.trainer, options.limits, options.slurm, options.slurm_options},
+                   {std::move(observers.on_launcher), [on_trouble = observers.on_trouble](const absl::Status& status) {
+                      if (on_trouble) on_trouble("", status);
+                    }});
+  if (!launcher.ok()) return launcher.status();
+  JobSurroundings surroundings{absolute, store, datasets, models, **launcher, std::move(observers.on_event)};
+  auto queue = std::make_unique<Queue>(*std::move(launcher), std::move(surroundings), std::move(observers.on_trouble));
   if (absl::Status opened = queue->Open(); !opened.ok()) return opened;
   return queue;
 }

@@ -14,7 +14,7 @@
 #include "server/datasets/dataset_registry.h"
 #include "server/jobs/job.h"
 #include "server/jobs/job_store.h"
-#include "server/jobs/worker_process.h"
+#include "server/jobs/launcher.h"
 #include "server/models/model_registry.h"
 
 namespace fintag::server {
@@ -23,7 +23,11 @@ struct JobQueueOptions {
   std::filesystem::path folder;   // DATA/jobs; a job's folder is folder/{id} (JOB_FOLDER.md)
   std::filesystem::path trainer;  // the program fintag-train
   TrainerLimits limits;           // of each
+  bool slurm = false;             // trainers are jobs of Slurm (slurm_launcher.h), not children
+  std::vector<std::string> slurm_options;
   int32_t max_running_jobs = 1;
+  // How often a job whose trainer was killed or lost is started again, from its last epoch (JOB_FOLDER.md).
+  int32_t max_restarts = 0;
   double cancel_seconds = 1;  // from SIGTERM to SIGKILL; what follows fits into the second of two
 };
 
@@ -40,7 +44,10 @@ struct JobObservers {
   std::function<void(const Job&, const Event&)> on_event;
   // Told when a job's next step fails, when it fails for another reason, and, with OK, when it goes on. The queue tries
   // again by itself. `id` is empty where no row can be read.
+  // From the launcher's thread, with an empty id, where a scheduler does not answer.
   std::function<void(const std::string& id, const absl::Status&)> on_trouble;
+  // From the launcher's thread: what its scheduler says of a job, at each change.
+  std::function<void(const std::string& id, const std::string& state)> on_launcher;
 };
 
 class JobQueue {

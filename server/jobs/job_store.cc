@@ -1,11 +1,13 @@
 #include "server/jobs/job_store.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "absl/time/clock.h"
 #include "core/text/strings.h"
 #include "core/training/training_json.h"
 #include "server/jobs/job_id.h"
+#include "server/storage/limit_error.h"
 #include "server/storage/paging.h"
 #include "server/storage/resource_name.h"
 
@@ -14,7 +16,7 @@ namespace {
 
 constexpr std::string_view kColumns =
     "position, id, state, dataset, base, model, options, request_id, create_time_ms, start_time_ms, end_time_ms, "
-    "failure_reason, model_version";
+    "failure_reason, model_version, trace_id, owner";
 constexpr std::string_view kNotFinal = "state NOT IN ('CANCELLED', 'SUCCEEDED', 'FAILED')";
 
 int64_t NowMs() { return absl::ToUnixMillis(absl::Now()); }
@@ -38,6 +40,8 @@ absl::StatusOr<Job> FromRow(const Row& row) {
   job.end_time_ms = row.Int(10);
   job.failure_reason = row.Text(11);
   job.model_version = row.Text(12);
+  job.trace_id = row.Text(13);
+  job.owner = row.Text(14);
   return job;
 }
 
@@ -82,6 +86,18 @@ absl::Status JobStore::CheckNeeds(const Job& job) {
   return absl::OkStatus();
 }
 
+absl::Status JobStore::CheckOwner(const std::string& owner) {
+  if (max_owner_jobs_ == 0) return absl::OkStatus();
+  absl::StatusOr<std::vector<Row>> rows =
+      database_.Query(StrCat("SELECT COUNT(*) FROM jobs WHERE owner = ? AND ", kNotFinal), {owner});
+  if (!rows.ok()) return rows.status();
+  const int64_t jobs = rows->front().Int(0);
+  if (jobs < max_owner_jobs_) return absl::OkStatus();
+  return LimitError("max-caller-jobs", StrCat(owner, " has ", jobs,
+                                              " jobs that wait or run, the most that one caller may have: wait until "
+                                              "one has ended, or cancel one"));
+}
+
 absl::StatusOr<Job> JobStore::Insert(Job job, bool& created) {
   created = false;
   if (job.id.empty()) job.id = NewJobId();
@@ -96,14 +112,15 @@ absl::StatusOr<Job> JobStore::Insert(Job job, bool& created) {
       return absl::OkStatus();
     }
     if (absl::Status needs = CheckNeeds(job); !needs.ok()) return needs;
+    if (absl::Status owner = CheckOwner(job.owner); !owner.ok()) return owner;
     absl::Status status =
         database_
             .Execute(
                 "INSERT INTO jobs (id, state, dataset, base, model, options, request_id, create_time_ms, "
-                "start_time_ms, end_time_ms, failure_reason, model_version, log_closed) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', '', 0)",
+                "start_time_ms, end_time_ms, failure_reason, model_version, log_closed, trace_id, owner) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', '', 0, ?, ?)",
                 {job.id, std::string(JobStateName(job.state)), job.dataset, job.base, job.model,
-                 Dump(ToJson(job.options)), job.request_id, job.create_time_ms})
+                 Dump(ToJson(job.options)), job.request_id, job.create_time_ms, job.trace_id, job.owner})
             .status();
     created = status.ok();
     return status;
@@ -220,8 +237,9 @@ absl::StatusOr<Job> JobStore::Move(const std::string& id, JobState to, const std
           StrCat("jobs/", id, " is ", JobStateName(job->state), " and cannot become ", JobStateName(to)));
     }
     job->state = to;
-    if (to == JobState::kValidating) job->start_time_ms = NowMs();
-    if (IsFinal(to)) job->end_time_ms = NowMs();
+    // Never before what came first, though the clock may have been set back.
+    if (to == JobState::kValidating) job->start_time_ms = std::max(NowMs(), job->create_time_ms);
+    if (IsFinal(to)) job->end_time_ms = std::max({NowMs(), job->create_time_ms, job->start_time_ms});
     job->failure_reason = failure_reason;
     job->model_version = model_version;
     return database_

@@ -18,11 +18,13 @@ namespace fintag::server {
 
 class JobStore {
  public:
-  explicit JobStore(Database& database) : database_(database) {}
+  // An owner may have `max_owner_jobs` jobs that have not ended; 0: as many as he likes.
+  explicit JobStore(Database& database, int64_t max_owner_jobs = 0)
+      : database_(database), max_owner_jobs_(max_owner_jobs) {}
 
   // Stores a new job and returns it, with an id (job_id.h) if it has none and its time; if its request_id is known, the
   // job made with it instead (`created` false), or INVALID_ARGUMENT if that one has another specification. NOT_FOUND if
-  // dataset or base is gone, checked in the same transaction.
+  // dataset or base is gone, LimitError if job.owner has as many jobs as he may have, checked in the same transaction.
   absl::StatusOr<Job> Insert(Job job, bool& created);
   // The job that asked.request_id made before, if it did: what it needed then may be gone by now, so a retry looks here
   // before it checks anything. INVALID_ARGUMENT if that job has another specification; asked.base may still be
@@ -50,7 +52,10 @@ class JobStore {
   absl::StatusOr<std::vector<Job>> Select(std::string_view clauses, std::vector<Value> parameters);
   absl::Status CheckNeeds(const Job& job);
 
+  absl::Status CheckOwner(const std::string& owner);
+
   Database& database_;
+  const int64_t max_owner_jobs_;
 };
 
 }  // namespace fintag::server

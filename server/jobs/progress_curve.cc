@@ -7,6 +7,8 @@ namespace fintag::server {
 void ProgressCurve::Add(const Event& event) {
   const auto* progress = std::get_if<TrainingProgress>(&event.what);
   if (progress == nullptr || seen_++ % distance_ != 0) return;
+  // A trainer that was started again repeats the steps since its last epoch.
+  while (!points_.empty() && points_.back().progress.step >= progress->step) points_.pop_back();
   points_.push_back({event.sequence, event.unix_milliseconds, *progress});
   if (points_.size() <= kMostPoints) return;
   for (size_t i = 0; 2 * i < points_.size(); ++i) points_[i] = points_[2 * i];

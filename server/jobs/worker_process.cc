@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <charconv>
 #include <system_error>
@@ -25,6 +24,7 @@
 #include "absl/strings/strip.h"
 #include "core/text/strings.h"
 #include "core/training/file_io.h"
+#include "server/jobs/rank_group.h"
 #include "server/jobs/trainer_environment.h"
 
 namespace fintag::server {
@@ -53,8 +53,7 @@ struct Limit {
 // What the child needs, prepared before the fork: after it only async-signal-safe calls are allowed.
 struct ChildPlan {
   const char* program;
-  std::array<char*, 4> arguments;
-  std::vector<char*> environment;  // ended by null
+  std::vector<char*> arguments, environment;  // each ended by null
   const char* folder;
   std::vector<Limit> limits;
   int null_input;
@@ -183,6 +182,7 @@ class Child : public WorkerProcess {
     WorkerExit exit;
     if (WIFSIGNALED(status)) exit.signal = WTERMSIG(status);
     if (WIFEXITED(status)) exit.exit_code = WEXITSTATUS(status);
+    if (exit.exit_code > 128) exit.signal = exit.exit_code - 128;  // as the shell of several tells a signal
     exit_ = exit;
     return exit_;
   }
@@ -224,18 +224,8 @@ class Adopted : public WorkerProcess {
 
 }  // namespace
 
-std::string WorkerExit::Describe() const {
-  if (signal != 0) {
-    const char* name = sigabbrev_np(signal);
-    return name == nullptr ? StrCat("killed by signal ", signal)
-                           : StrCat("killed by signal ", signal, " (SIG", name, ")");
-  }
-  if (exit_code >= 0) return StrCat("exited with status ", exit_code);
-  return "ended with a status that nobody saw";
-}
-
 absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const fs::path& trainer, const fs::path& folder,
-                                                                    const TrainerLimits& limits) {
+                                                                    const TrainerLimits& limits, int32_t processes) {
   std::error_code error;
   const std::string program = fs::absolute(trainer, error).string();
   const std::string place = fs::canonical(folder, error).string();
@@ -252,10 +242,17 @@ absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const fs::pa
     return descriptor;
   };
   ChildPlan plan = {};
-  std::string option = "--job";
-  plan.program = program.c_str();
-  plan.arguments = {const_cast<char*>(program.c_str()), option.data(), const_cast<char*>(place.c_str()), nullptr};
+  std::vector<std::string> arguments = {program, "--job", place};
   std::vector<std::string> environment = TrainerEnvironment(environ, place);
+  if (processes > 1) {
+    absl::StatusOr<std::vector<std::string>> meeting = RankEnvironment(processes, environ);
+    if (!meeting.ok()) return meeting.status();
+    environment.insert(environment.end(), meeting->begin(), meeting->end());
+    arguments = RankGroupCommand(processes, program, place);
+  }
+  plan.program = arguments.front().c_str();
+  for (std::string& argument : arguments) plan.arguments.push_back(argument.data());
+  plan.arguments.push_back(nullptr);
   for (std::string& variable : environment) plan.environment.push_back(variable.data());
   plan.environment.push_back(nullptr);
   plan.folder = place.c_str();
@@ -282,7 +279,8 @@ absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const fs::pa
   if (size == static_cast<ssize_t>(sizeof failure)) {
     while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
     }
-    return absl::ErrnoToStatus(failure.error, StrCat("cannot start the trainer ", program, " (", failure.step, ")"));
+    return absl::ErrnoToStatus(failure.error,
+                               StrCat("cannot start the trainer ", arguments.front(), " (", failure.step, ")"));
   }
   return std::make_unique<Child>(pid);
 }

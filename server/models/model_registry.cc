@@ -9,8 +9,10 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/time/clock.h"
 #include "core/text/strings.h"
+#include "core/training/file_io.h"
 #include "server/models/checkpoint_check.h"
 #include "server/models/model_json.h"
+#include "server/models/published_version.h"
 #include "server/storage/folders.h"
 #include "server/storage/paging.h"
 #include "server/storage/resource_name.h"
@@ -21,7 +23,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kVersionColumns = "model, version, create_time_ms, job, description";
+// version.json until the version is registered.
+constexpr char kUnpublishedFile[] = ".version.json";
+
+constexpr std::string_view kVersionColumns = "model, version, create_time_ms, job, description, owner";
 
 absl::StatusOr<ModelVersion> VersionFromRow(const Row& row) {
   absl::StatusOr<ModelVersion> version = ModelVersionFromJson(row.Text(4));
@@ -33,6 +38,7 @@ absl::StatusOr<ModelVersion> VersionFromRow(const Row& row) {
   version->version = row.Int(1);
   version->create_time_ms = row.Int(2);
   version->job = row.Text(3);
+  version->owner = row.Text(5);
   return version;
 }
 
@@ -55,10 +61,13 @@ class Registry : public ModelRegistry {
     if (absl::StatusOr<ModelVersion> made = AddedBefore(id, origin.job, request_id); !absl::IsNotFound(made.status())) {
       return made;
     }
+    std::error_code error;
+    fs::remove(incoming / kPublishedFile, error);  // another store's word
     absl::StatusOr<ModelVersion> version = CheckCheckpoint(incoming);
     if (!version.ok()) return version.status();
     version->model = id;
     version->create_time_ms = absl::ToUnixMillis(absl::Now());
+    version->owner = origin.owner;
     version->job = origin.job;
     version->base = origin.base;
     version->dataset = origin.dataset;
@@ -73,12 +82,20 @@ class Registry : public ModelRegistry {
     absl::StatusOr<int64_t> number = NextVersion(id);
     if (!number.ok()) return number.status();
     version->version = *number;
+    absl::StatusOr<PublishedVersion> published = Describe(*version);
+    if (!published.ok()) return published.status();
+    if (absl::Status written = ReplaceFile(incoming / kUnpublishedFile, PublishedVersionJson(*published));
+        !written.ok()) {
+      return written;
+    }
     // The folder first: a row always has its files. A folder without a row is removed at the next start.
     if (absl::Status moved = MoveIntoPlace(incoming, Folder(*version)); !moved.ok()) return moved;
     if (absl::Status inserted = Insert(*version, request_id); !inserted.ok()) {
       RemoveFolder(folder_, Folder(*version)).IgnoreError();
       return inserted;
     }
+    // Should this go wrong, the next start does it.
+    fs::rename(Folder(*version) / kUnpublishedFile, Folder(*version) / kPublishedFile, error);
     return version;
   }
 
@@ -87,26 +104,6 @@ class Registry : public ModelRegistry {
     if (!rows.ok()) return rows.status();
     if (rows->empty()) return NotFound("models/" + id);
     return WithVersions(rows->front());
-  }
-
-  absl::StatusOr<ModelVersion> Resolve(const std::string& name, bool tagger) override {
-    absl::StatusOr<ModelName> parsed = ParseModelName(name);
-    if (!parsed.ok()) return parsed.status();
-    absl::StatusOr<Model> model = Get(parsed->id);
-    if (!model.ok()) return model.status();
-    const auto found = std::find_if(model->versions.begin(), model->versions.end(), [&](const ModelVersion& version) {
-      return parsed->version ? version.version == *parsed->version : !tagger || !version.is_base();
-    });
-    if (found == model->versions.end()) {
-      if (parsed->version) return NotFound(name);
-      return absl::FailedPreconditionError(
-          StrCat(name, " has no tagger, only base encoders: train one, or name another model"));
-    }
-    if (tagger && found->is_base()) {
-      return absl::FailedPreconditionError(
-          StrCat(name, " is a base encoder and has no tags: name a version that was trained"));
-    }
-    return *std::move(found);
   }
 
   absl::StatusOr<std::vector<Model>> List(const PageRequest& page, std::string& next_page_token) override {
@@ -168,10 +165,46 @@ class Registry : public ModelRegistry {
       if (!fs::is_directory(folder_ / model, error)) continue;  // taken away by hand: Load names the missing file
       if (absl::Status removed = RemoveAllBut(folder_, folder_ / model, versions); !removed.ok()) return removed;
     }
+    PublishMissing(models);
     return absl::OkStatus();
   }
 
  private:
+  // What an older program registered, or one that was killed just then. Where a disk is full or a description is
+  // damaged, those that follow do without.
+  void PublishMissing(const std::set<std::string>& models) {
+    for (const std::string& id : models) {
+      absl::StatusOr<Model> model = Get(id);
+      if (!model.ok()) continue;
+      for (const ModelVersion& version : model->versions) {
+        std::error_code error;
+        const fs::path folder = Folder(version);
+        if (!fs::is_directory(folder, error) || fs::exists(folder / kPublishedFile, error)) continue;
+        absl::StatusOr<PublishedVersion> published = Describe(version);
+        if (!published.ok()) continue;
+        ReplaceFile(folder / kPublishedFile, PublishedVersionJson(*published)).IgnoreError();
+        fs::remove(folder / kUnpublishedFile, error);
+      }
+    }
+  }
+
+  // A version with what others are told of its model; that may be new with it.
+  absl::StatusOr<PublishedVersion> Describe(const ModelVersion& version) {
+    PublishedVersion published{version, version.create_time_ms, 0};
+    absl::StatusOr<std::vector<Row>> rows =
+        database_.Query("SELECT create_time_ms, position FROM models WHERE id = ?", {version.model});
+    if (!rows.ok()) return rows.status();
+    if (!rows->empty()) {
+      published.model_create_time_ms = rows->front().Int(0);
+      published.model_position = rows->front().Int(1);
+      return published;
+    }
+    rows = database_.Query("SELECT seq FROM sqlite_sequence WHERE name = 'models'");
+    if (!rows.ok()) return rows.status();
+    published.model_position = (rows->empty() ? 0 : rows->front().Int(0)) + 1;
+    return published;
+  }
+
   // `row` is id, create_time_ms.
   absl::StatusOr<Model> WithVersions(const Row& row) {
     Model model;
@@ -218,10 +251,10 @@ class Registry : public ModelRegistry {
       if (!model.ok()) return model;
       return database_
           .Execute(
-              "INSERT INTO model_versions (model, version, create_time_ms, request_id, job, description) "
-              "VALUES (?, ?, ?, ?, ?, ?)",
+              "INSERT INTO model_versions (model, version, create_time_ms, request_id, job, description, owner, bytes) "
+              "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
               {version.model, version.version, version.create_time_ms, request_id, version.job,
-               ModelVersionJson(version)})
+               ModelVersionJson(version), version.owner, version.size_bytes})
           .status();
     });
   }
@@ -258,6 +291,26 @@ class Registry : public ModelRegistry {
 };
 
 }  // namespace
+
+absl::StatusOr<ModelVersion> ModelRegistry::Resolve(const std::string& name, bool tagger) {
+  absl::StatusOr<ModelName> parsed = ParseModelName(name);
+  if (!parsed.ok()) return parsed.status();
+  absl::StatusOr<Model> model = Get(parsed->id);
+  if (!model.ok()) return model.status();
+  const auto found = std::find_if(model->versions.begin(), model->versions.end(), [&](const ModelVersion& version) {
+    return parsed->version ? version.version == *parsed->version : !tagger || !version.is_base();
+  });
+  if (found == model->versions.end()) {
+    if (parsed->version) return NotFound(name);
+    return absl::FailedPreconditionError(
+        StrCat(name, " has no tagger, only base encoders: train one, or name another model"));
+  }
+  if (tagger && found->is_base()) {
+    return absl::FailedPreconditionError(
+        StrCat(name, " is a base encoder and has no tags: name a version that was trained"));
+  }
+  return *std::move(found);
+}
 
 absl::StatusOr<std::unique_ptr<ModelRegistry>> ModelRegistry::Open(Database& database, const fs::path& folder) {
   auto registry = std::make_unique<Registry>(database, folder);

@@ -29,6 +29,7 @@ struct ModelArchitecture {
 struct ModelVersion {
   std::string model;    // id
   int64_t version = 0;  // from 1
+  std::string owner;    // the caller who imported it or made its job; empty: not known
   int64_t create_time_ms = 0;
   ModelArchitecture architecture;
   std::vector<std::string> tags;  // empty: a base encoder
@@ -52,8 +53,9 @@ struct Model {
   std::vector<ModelVersion> versions;  // newest first
 };
 
-// Where a trained version comes from.
+// Where a version comes from: whose it is and, of a trained one, what it was made of.
 struct ModelOrigin {
+  std::string owner;
   std::string job;
   std::string base;
   std::string dataset;
@@ -81,7 +83,7 @@ class ModelRegistry {
   // `name` is "models/{id}" (newest version; with `tagger` the newest that is no base encoder) or
   // "models/{id}/versions/{n}". INVALID_ARGUMENT for another form, NOT_FOUND; FAILED_PRECONDITION where `tagger` is
   // asked for and only base encoders are there.
-  virtual absl::StatusOr<ModelVersion> Resolve(const std::string& name, bool tagger) = 0;
+  virtual absl::StatusOr<ModelVersion> Resolve(const std::string& name, bool tagger);
   virtual absl::StatusOr<std::vector<Model>> List(const PageRequest& page, std::string& next_page_token) = 0;
   // A model or one version. FAILED_PRECONDITION names the unfinished jobs that need it. Files of a version that is in
   // use by a reader stay until their handles close (an unlinked folder).

@@ -10,6 +10,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "core/text/strings.h"
+#include "server/telemetry/trace_context.h"
 
 namespace fintag::server {
 namespace {
@@ -106,6 +107,18 @@ HttpResponse ApiGateway::Call(const HttpRequest& from, Stub& stub,
     if (!IsAuthorization(token->second)) return ErrorAnswer(absl::UnauthenticatedError("this is no token"));
     context.AddMetadata("authorization", token->second);
   }
+  const auto given = from.headers.find("traceparent");
+  const TraceContext trace = ContinueTrace(given == from.headers.end() ? std::string_view() : given->second);
+  context.AddMetadata("traceparent", trace.Traceparent());
+  HttpResponse response = Answer(context, stub, method, request, shorten);
+  response.headers.emplace_back("traceparent", trace.Traceparent());
+  return response;
+}
+
+template <typename Stub, typename Request, typename Response>
+HttpResponse ApiGateway::Answer(grpc::ClientContext& context, Stub& stub,
+                                grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                                const Request& request, void (*shorten)(Response&)) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (stopped_) return ErrorAnswer(absl::UnavailableError("the server is stopping"));

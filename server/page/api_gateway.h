@@ -1,5 +1,6 @@
 // The page's JSON: the API's own messages, asked for in this process. What the API checks, limits, counts and logs, it
-// does for the page too; a request's Authorization goes along, so the page may do what its user may.
+// does for the page too; a request's Authorization goes along, so the page may do what its user may, and its
+// traceparent, which the answer has too, as a header.
 #pragma once
 
 #include <fintag/v1/model.grpc.pb.h>
@@ -47,6 +48,10 @@ class ApiGateway {
       const HttpRequest& from, Stub& stub,
       grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*), const Request& request,
       std::chrono::seconds time, void (*shorten)(Response&) = [](Response&) {});
+  template <typename Stub, typename Request, typename Response>
+  HttpResponse Answer(grpc::ClientContext& context, Stub& stub,
+                      grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                      const Request& request, void (*shorten)(Response&));
 
   std::mutex mutex_;
   std::condition_variable ended_;

@@ -4,6 +4,7 @@
 #include <exception>
 #include <future>
 #include <map>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -40,8 +41,8 @@ bool IsSame(const ModelVersion& a, const ModelVersion& b) {
 
 class Models final : public LoadedModels {
  public:
-  Models(ModelRegistry& registry, const LoadedModelsOptions& options, BatchObserver on_batch, TaggerLoader load)
-      : registry_(registry), options_(options), on_batch_(std::move(on_batch)), load_(std::move(load)) {}
+  Models(ModelRegistry& registry, const LoadedModelsOptions& options, ModelObservers observers, TaggerLoader load)
+      : registry_(registry), options_(options), observers_(std::move(observers)), load_(std::move(load)) {}
 
   absl::StatusOr<std::shared_ptr<const LoadedModel>> Get(const std::string& name,
                                                          std::chrono::system_clock::time_point deadline,
@@ -171,7 +172,7 @@ class Models final : public LoadedModels {
   absl::StatusOr<std::shared_ptr<const LoadedModel>> Load(const ModelVersion& version) const {
     // Whatever happens here, the slot must become ready: others wait for it.
     try {
-      absl::StatusOr<std::unique_ptr<Tagger>> tagger = load_(registry_.Folder(version), options_.tagger);
+      absl::StatusOr<std::unique_ptr<Tagger>> tagger = load_(version, registry_.Folder(version), options_.tagger);
       if (!tagger.ok()) return tagger.status();
       std::shared_ptr<LoadedModel> model(new LoadedModel, [](LoadedModel* unloaded) {
         delete unloaded;
@@ -182,11 +183,17 @@ class Models final : public LoadedModels {
       // Not by `this`: a handle may outlive it.
       model->scheduler = TagScheduler::Start(
           std::move(*tagger), options_.scheduler,
-          [on_batch = on_batch_, statistics = model->statistics, version](const BatchReport& report) {
-            statistics->OnBatch(report);
-            if (on_batch) on_batch(version, report);
-          });
+          {[on_batch = observers_.on_batch, statistics = model->statistics, version](const BatchReport& report) {
+             statistics->OnBatch(report);
+             if (on_batch) on_batch(version, report);
+           },
+           [on_drop = observers_.on_drop, version](const DroppedRequest& dropped) {
+             if (on_drop) on_drop(version, dropped);
+           }});
       return model;
+    } catch (const std::bad_alloc&) {
+      return absl::ResourceExhaustedError(StrCat("the server has not enough memory to load ", version.name(),
+                                                 ": try again when other models are idle"));
     } catch (const std::exception& error) {
       return absl::ResourceExhaustedError(StrCat("cannot load ", version.name(), ": ", error.what()));
     }
@@ -213,7 +220,7 @@ class Models final : public LoadedModels {
 
   ModelRegistry& registry_;
   const LoadedModelsOptions options_;
-  const BatchObserver on_batch_;
+  const ModelObservers observers_;
   const TaggerLoader load_;
   mutable absl::Mutex mutex_;
   std::map<std::string, std::shared_ptr<Slot>> slots_ ABSL_GUARDED_BY(mutex_);  // by version name
@@ -226,8 +233,8 @@ class Models final : public LoadedModels {
 }  // namespace
 
 std::unique_ptr<LoadedModels> LoadedModels::Create(ModelRegistry& registry, const LoadedModelsOptions& options,
-                                                   BatchObserver on_batch, TaggerLoader load) {
-  return std::make_unique<Models>(registry, options, std::move(on_batch), std::move(load));
+                                                   ModelObservers observers, TaggerLoader load) {
+  return std::make_unique<Models>(registry, options, std::move(observers), std::move(load));
 }
 
 }  // namespace fintag::server

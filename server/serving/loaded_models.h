@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/models/model_registry.h"
+#include "server/serving/checked_load.h"
 #include "server/serving/tag_scheduler.h"
 #include "server/serving/version_statistics.h"
 
@@ -30,22 +31,25 @@ struct LoadedModelsOptions {
   int64_t max_memory_bytes = int64_t{4} << 30;  // of weights; beyond that the version unused for longest is dropped
 };
 
-// Told after every batch of every version.
-using BatchObserver = std::function<void(const ModelVersion&, const BatchReport&)>;
-// Tagger::Load, or what stands in for it.
-using TaggerLoader =
-    std::function<absl::StatusOr<std::unique_ptr<Tagger>>(const std::filesystem::path&, const TaggerOptions&)>;
+// As TagObservers, of every version.
+struct ModelObservers {
+  std::function<void(const ModelVersion&, const BatchReport&)> on_batch;
+  std::function<void(const ModelVersion&, const DroppedRequest&)> on_drop;
+};
+// CheckedLoad, or what stands in for it.
+using TaggerLoader = std::function<absl::StatusOr<std::unique_ptr<Tagger>>(
+    const ModelVersion&, const std::filesystem::path& folder, const TaggerOptions&)>;
 
 class LoadedModels {
  public:
   // `registry` outlives it.
   static std::unique_ptr<LoadedModels> Create(ModelRegistry& registry, const LoadedModelsOptions& options,
-                                              BatchObserver on_batch, TaggerLoader load = Tagger::Load);
+                                              ModelObservers observers, TaggerLoader load = CheckedLoad);
   // Waits for the loads that it began.
   virtual ~LoadedModels() = default;
 
   // Resolves `name` to a tagger version and loads it if need be, in a thread of its own; callers of one version wait
-  // for one load, others are not held up. Errors of ModelRegistry::Resolve and Tagger::Load; a load that failed is
+  // for one load, others are not held up. Errors of ModelRegistry::Resolve and CheckedLoad; a load that failed is
   // tried again by the next call. DEADLINE_EXCEEDED or CANCELLED if that came first (`cancelled` is asked several times
   // a second while it waits): the load goes on and serves the next call, but for nobody is one begun.
   virtual absl::StatusOr<std::shared_ptr<const LoadedModel>> Get(const std::string& name,

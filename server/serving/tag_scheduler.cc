@@ -25,6 +25,7 @@ struct Request {
   std::chrono::system_clock::time_point deadline;
   const std::function<bool()>* cancelled = nullptr;
   Clock::time_point arrived;
+  bool queued = false;  // it came into the queue
   bool in_batch = false;
   bool finished = false;
   absl::Status status;
@@ -38,9 +39,8 @@ struct Request {
 
 class Scheduler final : public TagScheduler {
  public:
-  Scheduler(std::shared_ptr<const Tagger> tagger, const TagSchedulerOptions& options,
-            std::function<void(const BatchReport&)> on_batch)
-      : tagger_(std::move(tagger)), options_(options), on_batch_(std::move(on_batch)), thread_([this] { Work(); }) {}
+  Scheduler(std::shared_ptr<const Tagger> tagger, const TagSchedulerOptions& options, TagObservers observers)
+      : tagger_(std::move(tagger)), options_(options), observers_(std::move(observers)), thread_([this] { Work(); }) {}
 
   ~Scheduler() override {
     {
@@ -54,7 +54,7 @@ class Scheduler final : public TagScheduler {
   }
 
   absl::Status Run(std::vector<EncodedSentence>& sentences, std::chrono::system_clock::time_point deadline,
-                   const std::function<bool()>& cancelled) override {
+                   const std::function<bool()>& cancelled, const std::string& trace_id) override {
     Request request;
     for (EncodedSentence& sentence : sentences) {
       for (size_t i = 0; i < sentence.windows.size(); ++i) {
@@ -74,6 +74,12 @@ class Scheduler final : public TagScheduler {
     absl::MutexLock lock(&mutex_);
     ++callers_;
     absl::Status status = RunQueued(request, tokens);
+    if (request.queued && !status.ok() && observers_.on_drop) {
+      // Without the lock: what is told of one request holds up no other.
+      mutex_.Unlock();
+      observers_.on_drop({trace_id, status, tokens, Seconds(Clock::now() - request.arrived)});
+      mutex_.Lock();
+    }
     --callers_;
     return status;
   }
@@ -93,6 +99,7 @@ class Scheduler final : public TagScheduler {
                                                  options_.max_queue_tokens, " tokens wait, the request has ", tokens));
     }
     queue_.push_back(&request);
+    request.queued = true;
     queue_tokens_ += tokens;
     // A request whose time is up leaves the queue by itself, unless a batch holds it: the batch is then waited for.
     if (!mutex_.AwaitWithDeadline(absl::Condition(&request.finished), absl::FromChrono(request.deadline)) &&
@@ -204,7 +211,7 @@ class Scheduler final : public TagScheduler {
       const absl::Status status = Forward(batch);
       report.seconds = Seconds(Clock::now() - start);
       // Told before the callers wake, so that whoever has an answer finds it in the metrics.
-      if (on_batch_) on_batch_(report);
+      if (observers_.on_batch) observers_.on_batch(report);
       absl::MutexLock lock(&mutex_);
       FinishBatch(owners, status);
     }
@@ -212,7 +219,7 @@ class Scheduler final : public TagScheduler {
 
   const std::shared_ptr<const Tagger> tagger_;
   const TagSchedulerOptions options_;
-  const std::function<void(const BatchReport&)> on_batch_;
+  const TagObservers observers_;
   mutable absl::Mutex mutex_;
   std::deque<Request*> queue_ ABSL_GUARDED_BY(mutex_);
   int64_t queue_tokens_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -224,9 +231,8 @@ class Scheduler final : public TagScheduler {
 }  // namespace
 
 std::unique_ptr<TagScheduler> TagScheduler::Start(std::shared_ptr<const Tagger> tagger,
-                                                  const TagSchedulerOptions& options,
-                                                  std::function<void(const BatchReport&)> on_batch) {
-  return std::make_unique<Scheduler>(std::move(tagger), options, std::move(on_batch));
+                                                  const TagSchedulerOptions& options, TagObservers observers) {
+  return std::make_unique<Scheduler>(std::move(tagger), options, std::move(observers));
 }
 
 }  // namespace fintag::server

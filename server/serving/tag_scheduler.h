@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -28,10 +29,24 @@ struct BatchReport {
   std::vector<double> queue_seconds;  // of the requests whose first window ran in it
 };
 
+// A request that came into the queue and left it, or a batch, without an answer: too late, cancelled, or its batch
+// failed. Told by its caller's thread.
+struct DroppedRequest {
+  std::string trace_id;
+  absl::Status status;
+  int64_t tokens = 0;
+  double seconds = 0;  // since it came
+};
+
+struct TagObservers {
+  std::function<void(const BatchReport&)> on_batch;
+  std::function<void(const DroppedRequest&)> on_drop;
+};
+
 class TagScheduler {
  public:
   static std::unique_ptr<TagScheduler> Start(std::shared_ptr<const Tagger> tagger, const TagSchedulerOptions& options,
-                                             std::function<void(const BatchReport&)> on_batch);
+                                             TagObservers observers);
   // Finishes what is queued, then ends the thread; requests that come meanwhile are UNAVAILABLE.
   virtual ~TagScheduler() = default;
 
@@ -39,8 +54,9 @@ class TagScheduler {
   // others after each. RESOURCE_EXHAUSTED if the queue is full, INVALID_ARGUMENT if the request alone is larger than
   // it, DEADLINE_EXCEEDED or CANCELLED if that came first (`cancelled` is asked before each batch; it must be cheap and
   // safe from another thread until Run returns). An error of Tagger::Forward reaches every request of its batch.
+  // `trace_id` is what observers know the request by.
   virtual absl::Status Run(std::vector<EncodedSentence>& sentences, std::chrono::system_clock::time_point deadline,
-                           const std::function<bool()>& cancelled) = 0;
+                           const std::function<bool()>& cancelled, const std::string& trace_id) = 0;
 
   virtual int64_t queue_tokens() const = 0;
   virtual const Tagger& tagger() const = 0;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/text/strings.h"
+#include "server/storage/disk_error.h"
 #include "server/storage/schema.h"
 
 namespace fintag::server {
@@ -34,9 +35,9 @@ absl::StatusCode CodeOf(int result) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_IOERR:
+    case SQLITE_READONLY:
       return absl::StatusCode::kUnavailable;
     case SQLITE_PERM:
-    case SQLITE_READONLY:
     case SQLITE_AUTH:
       return absl::StatusCode::kPermissionDenied;
     case SQLITE_CANTOPEN:
@@ -75,6 +76,14 @@ class SqliteDatabase : public Database {
     return status;
   }
 
+  absl::Status Snapshot(const std::filesystem::path& to, const std::function<absl::Status()>& then) override {
+    const std::scoped_lock lock(mutex_);
+    if (absl::StatusOr<std::vector<Row>> written = Run("VACUUM INTO ?", {to.string()}); !written.ok()) {
+      return written.status();
+    }
+    return then();
+  }
+
  private:
   absl::Status Error(int result) const {
     const absl::StatusCode code = CodeOf(result);
@@ -84,6 +93,13 @@ class SqliteDatabase : public Database {
                       "; restore the whole data folder from a backup, or move it away to start with an empty one");
     } else if (code == absl::StatusCode::kUnavailable && (result & 0xff) == SQLITE_BUSY) {
       absl::StrAppend(&message, "; another server uses this data folder");
+    } else if ((result & 0xff) == SQLITE_FULL) {
+      absl::StrAppend(&message, "; ", AbslView(kMakeRoom));
+    } else if ((result & 0xff) == SQLITE_READONLY) {
+      absl::StrAppend(&message, "; ", AbslView(kMakeWritable));
+    } else if ((result & 0xff) == SQLITE_IOERR || (result & 0xff) == SQLITE_CANTOPEN) {
+      const absl::Status disk = DiskError(sqlite3_system_errno(connection_), message);
+      if (absl::IsUnavailable(disk) || absl::IsResourceExhausted(disk)) return disk;
     }
     return absl::Status(code, message);
   }

@@ -5,11 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <system_error>
 #include <vector>
 
 #include "core/text/strings.h"
+#include "server/storage/disk_error.h"
 
 namespace fintag::server {
 namespace {
@@ -17,27 +19,17 @@ namespace {
 namespace fs = std::filesystem;
 
 absl::Status ErrorOf(const std::error_code& error, std::string_view what, const fs::path& path) {
-  return absl::ErrnoToStatus(error.value(), StrCat(what, " ", path.string()));
+  return DiskError(error.value(), StrCat(what, " ", path.string()));
 }
 
 absl::Status Sync(const fs::path& path) {
   const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (descriptor < 0) return absl::ErrnoToStatus(errno, StrCat("cannot open ", path.string()));
+  if (descriptor < 0) return DiskError(errno, StrCat("cannot open ", path.string()));
   const int result = fsync(descriptor);
   const int error = errno;
   close(descriptor);
-  if (result != 0) return absl::ErrnoToStatus(error, StrCat("cannot sync ", path.string()));
+  if (result != 0) return DiskError(error, StrCat("cannot sync ", path.string()));
   return absl::OkStatus();
-}
-
-absl::Status SyncTree(const fs::path& folder) {
-  std::error_code error;
-  for (auto entry = fs::recursive_directory_iterator(folder, error); !error && entry != fs::end(entry);
-       entry.increment(error)) {
-    if (absl::Status synced = Sync(entry->path()); !synced.ok()) return synced;
-  }
-  if (error) return ErrorOf(error, "cannot list", folder);
-  return Sync(folder);
 }
 
 absl::Status MakeFolder(const fs::path& folder) {
@@ -48,6 +40,18 @@ absl::Status MakeFolder(const fs::path& folder) {
 }
 
 }  // namespace
+
+absl::Status SyncFolder(const fs::path& folder) { return Sync(folder); }
+
+absl::Status SyncTree(const fs::path& folder) {
+  std::error_code error;
+  for (auto entry = fs::recursive_directory_iterator(folder, error); !error && entry != fs::end(entry);
+       entry.increment(error)) {
+    if (absl::Status synced = Sync(entry->path()); !synced.ok()) return synced;
+  }
+  if (error) return ErrorOf(error, "cannot list", folder);
+  return Sync(folder);
+}
 
 fs::path IncomingFolder(const fs::path& root) { return root / ".incoming"; }
 
@@ -62,7 +66,7 @@ absl::Status PrepareRoot(const fs::path& root) {
 absl::StatusOr<fs::path> MakeIncoming(const fs::path& root) {
   std::string name = (IncomingFolder(root) / "XXXXXX").string();
   if (mkdtemp(name.data()) == nullptr) {
-    return absl::ErrnoToStatus(errno, StrCat("cannot make a folder in ", IncomingFolder(root).string()));
+    return DiskError(errno, StrCat("cannot make a folder in ", IncomingFolder(root).string()));
   }
   chmod(name.c_str(), 0755);  // mkdtemp's 0700 would shut out a backup that runs as another user
   return fs::path(name);
@@ -72,7 +76,7 @@ absl::Status MoveIntoPlace(const fs::path& from, const fs::path& to) {
   if (absl::Status synced = SyncTree(from); !synced.ok()) return synced;
   if (absl::Status made = MakeFolder(to.parent_path()); !made.ok()) return made;
   if (rename(from.c_str(), to.c_str()) != 0) {
-    return absl::ErrnoToStatus(errno, StrCat("cannot rename ", from.string(), " to ", to.string()));
+    return DiskError(errno, StrCat("cannot rename ", from.string(), " to ", to.string()));
   }
   // The parent may be new as well.
   for (const fs::path& folder : {to.parent_path(), to.parent_path().parent_path()}) {
@@ -82,13 +86,13 @@ absl::Status MoveIntoPlace(const fs::path& from, const fs::path& to) {
 }
 
 absl::Status RemoveFolder(const fs::path& root, const fs::path& folder) {
+  static std::atomic<int64_t> removed = 0;
   fs::path doomed = folder;
   if (folder.parent_path() != IncomingFolder(root)) {
-    absl::StatusOr<fs::path> fresh = MakeIncoming(root);
-    if (!fresh.ok()) return fresh.status();
-    doomed = *fresh;
-    if (rename(folder.c_str(), (doomed / "removed").c_str()) != 0 && errno != ENOENT) {
-      return absl::ErrnoToStatus(errno, StrCat("cannot take away ", folder.string()));
+    // A new name in a folder that is there: a full disk, which this is to make room on, may have none for a new folder.
+    doomed = IncomingFolder(root) / StrCat("removed-", ++removed);
+    if (rename(folder.c_str(), doomed.c_str()) != 0 && errno != ENOENT) {
+      return DiskError(errno, StrCat("cannot take away ", folder.string()));
     }
   }
   std::error_code error;

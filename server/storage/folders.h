@@ -19,6 +19,12 @@ absl::Status PrepareRoot(const std::filesystem::path& root);
 // An empty folder of a new name in the incoming folder of `root`.
 absl::StatusOr<std::filesystem::path> MakeIncoming(const std::filesystem::path& root);
 
+// Syncs a folder's own entries: new, renamed and removed names.
+absl::Status SyncFolder(const std::filesystem::path& folder);
+
+// Syncs every file and folder of `folder`, and itself.
+absl::Status SyncTree(const std::filesystem::path& folder);
+
 // Syncs the files in `from`, renames it to `to` (which must not be there) and syncs the folders that name it. After
 // an error `from` is still there.
 absl::Status MoveIntoPlace(const std::filesystem::path& from, const std::filesystem::path& to);

@@ -54,10 +54,25 @@ const Migration kFirst = {
     "CREATE INDEX jobs_not_closed ON jobs (position) WHERE log_closed = 0",
 };
 
+const Migration kTraces = {
+    "ALTER TABLE jobs ADD COLUMN trace_id TEXT NOT NULL DEFAULT ''",
+};
+
+// owner: the caller whom what is stored counts for; '' for whatever was stored before callers were known.
+const Migration kOwners = {
+    "ALTER TABLE jobs ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE datasets ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE datasets ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE model_versions ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE model_versions ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX datasets_by_owner ON datasets (owner, bytes)",
+    "CREATE INDEX model_versions_by_owner ON model_versions (owner, bytes)",
+};
+
 }  // namespace
 
 const std::vector<Migration>& Migrations() {
-  static const auto* const migrations = new std::vector<Migration>{kFirst};
+  static const auto* const migrations = new std::vector<Migration>{kFirst, kTraces, kOwners};
   return *migrations;
 }
 

@@ -43,6 +43,7 @@ class PrometheusMetrics final : public Metrics {
       jobs_.Add({{"state", state}}).Set(0);
       if (IsFinalState(state)) jobs_ended_.Add({{"state", state}});
     }
+    for (const char* result : {"written", "failed"}) audit_entries_.Add({{"result", result}});
   }
 
   void OnRequest(const std::string& method, const std::string& code, double seconds) override {
@@ -152,6 +153,10 @@ class PrometheusMetrics final : public Metrics {
 
   void OnReload(const std::string& what, bool taken) override {
     reloads_.Add({{"what", what}, {"result", taken ? "taken" : "refused"}}).Increment();
+  }
+
+  void OnAuditEntry(bool written) override {
+    audit_entries_.Add({{"result", written ? "written" : "failed"}}).Increment();
   }
 
   void SetCertificateExpiry(double unix_seconds) override { certificate_expiry_.Add({}).Set(unix_seconds); }
@@ -272,6 +277,8 @@ class PrometheusMetrics final : public Metrics {
   Family<Gauge>& model_created_ = Add<Gauge>("fintag_model_created_timestamp_seconds", "When the version was made.");
   Family<Counter>& reloads_ = Add<Counter>(
       "fintag_reloads_total", "Changed certificates and token files that were taken, or refused and the old kept.");
+  Family<Counter>& audit_entries_ =
+      Add<Counter>("fintag_audit_entries_total", "Entries of the audit log, written or failed to be.");
   Family<Gauge>& certificate_expiry_ =
       Add<Gauge>("fintag_certificate_expiry_timestamp_seconds", "When the server's certificate expires.");
   Gauge& max_queue_tokens_ = AddOne<Gauge>("fintag_max_queue_tokens", "Tokens that may wait for one model version.");

@@ -43,6 +43,8 @@ class Metrics {
 
   // Files of `what` ("certificates", "tokens") have changed, and are taken or not.
   virtual void OnReload(const std::string& what, bool taken) = 0;
+  // An entry of the audit log is on disk, or could not be brought there.
+  virtual void OnAuditEntry(bool written) = 0;
   virtual void SetCertificateExpiry(double unix_seconds) = 0;
 
   virtual void SetLimits(int64_t queue_tokens, int64_t batch_tokens) = 0;

@@ -10,6 +10,7 @@
 #include <string>
 #include <system_error>
 
+#include "absl/strings/numbers.h"
 #include "core/text/strings.h"
 
 namespace fintag::server {
@@ -71,6 +72,25 @@ absl::StatusOr<ProcessUsage> ReadProcessUsage(pid_t pid) {
   static const double boot = BootUnixSeconds();
   usage.start_unix_seconds = boot + static_cast<double>(start) / ticks;
   return usage;
+}
+
+absl::StatusOr<ProcessUsage> ReadGroupUsage(pid_t group) {
+  absl::StatusOr<ProcessUsage> sum = ReadProcessUsage(group);
+  if (!sum.ok()) return sum;
+  std::error_code error;
+  for (fs::directory_iterator entry("/proc", error); !error && entry != fs::directory_iterator();
+       entry.increment(error)) {
+    pid_t pid = 0;
+    const std::string name = entry->path().filename().string();
+    if (!absl::SimpleAtoi(name, &pid) || pid == group || getpgid(pid) != group) continue;
+    const absl::StatusOr<ProcessUsage> usage = ReadProcessUsage(pid);
+    if (!usage.ok()) continue;  // it has just ended
+    sum->resident_bytes += usage->resident_bytes;
+    sum->virtual_bytes += usage->virtual_bytes;
+    sum->cpu_seconds += usage->cpu_seconds;
+    sum->open_files += usage->open_files;
+  }
+  return sum;
 }
 
 }  // namespace fintag::server

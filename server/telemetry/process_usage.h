@@ -21,4 +21,8 @@ struct ProcessUsage {
 // Of another user's process open_files stays 0. NOT_FOUND if there is no such process.
 absl::StatusOr<ProcessUsage> ReadProcessUsage(pid_t pid);
 
+// Memory, processor time and open files of all processes in the group together; the rest is its first process'. A
+// process that has ended counts no more. NOT_FOUND if the first one has ended.
+absl::StatusOr<ProcessUsage> ReadGroupUsage(pid_t group);
+
 }  // namespace fintag::server

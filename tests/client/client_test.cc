@@ -10,6 +10,7 @@
 
 #include "client/channel.h"
 #include "client/connection.h"
+#include "client/traceparent.h"
 #include "tests/client/fake_server.h"
 
 namespace fintag::client {
@@ -24,8 +25,10 @@ class FakeTraining final : public fintag::v1::TrainingService::Service {
     response->set_name("jobs/j1");
     return grpc::Status::OK;
   }
-  grpc::Status GetJob(grpc::ServerContext*, const fintag::v1::GetJobRequest* request,
+  grpc::Status GetJob(grpc::ServerContext* context, const fintag::v1::GetJobRequest* request,
                       fintag::v1::Job* response) override {
+    const auto trace = context->client_metadata().find("traceparent");
+    traces.emplace_back(trace->second.data(), trace->second.size());
     if (request->name() != "jobs/j1") return Detailed(grpc::StatusCode::NOT_FOUND, "no " + request->name());
     response->set_name(request->name());
     response->set_state(watches > 2 ? fintag::v1::JOB_STATE_SUCCEEDED : fintag::v1::JOB_STATE_RUNNING);
@@ -64,6 +67,7 @@ class FakeTraining final : public fintag::v1::TrainingService::Service {
 
   std::vector<fintag::v1::CreateJobRequest> created;
   std::vector<grpc::Status> refusals;
+  std::vector<std::string> traces;
   std::atomic<int> watches = 0;
   std::atomic<int> cancels = 0;
 };
@@ -87,6 +91,26 @@ TEST(Client, TakesIdsAndFullNames) {
   EXPECT_EQ(client.GetJob("jobs/j1")->name(), "jobs/j1");
   EXPECT_TRUE(absl::IsNotFound(client.GetJob("j2").status()));
   EXPECT_TRUE(absl::IsInvalidArgument(client.GetJob("\xFF").status()));
+}
+
+TEST(Client, SendsATraceWithEveryCall) {
+  FakeTraining training;
+  const FakeServer server({&training});
+  const std::string given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  Options options;
+  options.traceparent = given;
+  Client traced = server.MakeClient(options);
+  EXPECT_TRUE(traced.GetJob("j1").ok() && traced.GetJob("j1").ok());
+  Client fresh = server.MakeClient();
+  EXPECT_TRUE(fresh.GetJob("j1").ok());
+  EXPECT_TRUE(IsAnswer(fresh.GetJob("j2").status()));
+  ASSERT_EQ(training.traces.size(), 4u);
+  EXPECT_EQ(training.traces[0], given);
+  EXPECT_EQ(training.traces[1], given);
+  EXPECT_TRUE(IsTraceparent(training.traces[2])) << training.traces[2];
+  EXPECT_NE(training.traces[2], training.traces[3]);
+  options.traceparent = "mine";
+  EXPECT_TRUE(absl::IsInvalidArgument(Client::Connect(options).status()));
 }
 
 TEST(Client, RepeatsACreationUnderOneRequestId) {

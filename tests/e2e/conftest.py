@@ -45,16 +45,18 @@ def chunks(data, size=1 << 18):
 class Server:
     """One fintagd; its stubs hang on it: server.jobs.CreateJob(...)."""
 
-    def __init__(self, data, *options):
-        self.data, self.options, self.process = data, options, None
+    def __init__(self, data, *options, prefix=()):
+        """`prefix`: words of a command that runs the server's, such as nsenter."""
+        self.data, self.options, self.prefix, self.process = data, options, prefix, None
         self.log = data.parent / f"{data.name}.log"
         self.start()
 
     def start(self, listen="localhost:0"):
-        from fintag.v1 import dataset_pb2_grpc, model_pb2_grpc, tagging_pb2_grpc, training_pb2_grpc
+        from fintag.v1 import (admin_pb2_grpc, dataset_pb2_grpc, model_pb2_grpc, tagging_pb2_grpc,
+                               training_pb2_grpc)
         with open(self.log, "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                [BIN / "fintagd", "--data-dir", self.data, "--listen", listen, "--metrics-listen",
+                [*self.prefix, BIN / "fintagd", "--data-dir", self.data, "--listen", listen, "--metrics-listen",
                  "localhost:0", *self.options], stderr=log, stdout=log)
         pattern = re.compile(r"listening\W.*?grpc\W+(\d+).*?http\W+(\d+)")
         wait_for(lambda: pattern.search(self.text()) or self.process.poll() is not None, 30, "the server's start")
@@ -67,6 +69,7 @@ class Server:
         self.models = model_pb2_grpc.ModelServiceStub(self.channel)
         self.jobs = training_pb2_grpc.TrainingServiceStub(self.channel)
         self.tagging = tagging_pb2_grpc.TaggingServiceStub(self.channel)
+        self.admin = admin_pb2_grpc.AdminServiceStub(self.channel)
 
     def connect(self, credentials=None):
         """A connection of its own."""
@@ -85,12 +88,13 @@ class Server:
             self.process.send_signal(number)
         return self.process.wait(timeout=30 * PATIENCE)
 
-    def metrics(self):
-        return urllib.request.urlopen(f"{self.http}/metrics", timeout=10).read().decode()
+    def metrics(self, **headers):
+        request = urllib.request.Request(f"{self.http}/metrics", headers=headers)
+        return urllib.request.urlopen(request, timeout=10).read().decode()
 
-    def metric(self, name):
+    def metric(self, name, **headers):
         """Value of one series, named with its labels as in the text format; None where it is not there."""
-        for line in self.metrics().splitlines():
+        for line in self.metrics(**headers).splitlines():
             if line.startswith(name + " "):
                 return float(line.rsplit(" ", 1)[1])
         return None
@@ -123,6 +127,18 @@ class Server:
                 for piece in chunks(data):
                     yield pb.ImportModelRequest(chunk=dataset_pb2.FileChunk(data=piece))
         return self.models.ImportModel(messages(), timeout=120 * PATIENCE)
+
+    def export_model(self, name, folder):
+        """Writes a version's files into the new `folder`."""
+        from fintag.v1 import model_pb2 as pb
+        folder.mkdir()
+        stream = self.models.ExportModel(pb.ExportModelRequest(name=name))
+        files = next(stream).start.files
+        data = b"".join(message.chunk.data for message in stream)
+        for file in files:
+            (folder / file.file_name).write_bytes(data[:file.size_bytes])
+            data = data[file.size_bytes:]
+        assert files and not data
 
     def submit(self, dataset="small", base="base", model="tagger", request_id="", **options):
         from fintag.v1 import training_pb2 as pb
@@ -186,8 +202,8 @@ def start_server(tmp_path):
     """Starts servers that end with the test."""
     servers = []
 
-    def start(*options, data="data"):
-        servers.append(Server(tmp_path / data, *options))
+    def start(*options, data="data", prefix=()):
+        servers.append(Server(tmp_path / data, *options, prefix=prefix))
         return servers[-1]
     yield start
     for server in servers:
@@ -208,7 +224,6 @@ def server(start_server):
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """A tagger trained for a few epochs on a good part of the corpus, exported as a checkpoint folder."""
-    from fintag.v1 import model_pb2 as pb
     folder = tmp_path_factory.mktemp("trained")
     running = Server(folder / "data")
     try:
@@ -216,26 +231,24 @@ def trained(tmp_path_factory):
         running.upload("part", sentences(CORPUS / "train.conll", 250), sentences(CORPUS / "validation.conll", 40))
         job = running.submit(dataset="part", epochs=3)
         assert [state_of(e) for e in running.watch(job.name)][-1] == "SUCCEEDED"
-        files, target = [], None
-        checkpoint = folder / "checkpoint"
-        checkpoint.mkdir()
-        for message in running.models.ExportModel(pb.ExportModelRequest(name="models/tagger")):
-            if message.HasField("start"):
-                files = [[f.file_name, f.size_bytes] for f in message.start.files]
-                continue
-            data = message.chunk.data
-            while data:
-                if target is None:
-                    target = open(checkpoint / files[0][0], "wb")
-                piece, data = data[:files[0][1]], data[files[0][1]:]
-                target.write(piece)
-                files[0][1] -= len(piece)
-                if files[0][1] == 0:
-                    target.close()
-                    target = None
-                    files.pop(0)
-        assert not files
-        return checkpoint
+        running.export_model("models/tagger", folder / "checkpoint")
+        return folder / "checkpoint"
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def quick_tagger(tmp_path_factory):
+    """A tagger of hardly any training, as a checkpoint folder: for tests that look at what becomes of it."""
+    folder = tmp_path_factory.mktemp("quick")
+    running = Server(folder / "data")
+    try:
+        running.import_model("base", BASE)
+        running.upload("few", sentences(CORPUS / "train.conll", 10), sentences(CORPUS / "validation.conll", 5))
+        job = running.submit(dataset="few", epochs=1)
+        assert [state_of(e) for e in running.watch(job.name)][-1] == "SUCCEEDED"
+        running.export_model("models/tagger", folder / "checkpoint")
+        return folder / "checkpoint"
     finally:
         running.stop()
 

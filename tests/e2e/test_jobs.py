@@ -96,6 +96,23 @@ def test_a_killed_trainer_fails_with_its_signal(server):
     assert [state_of(e) for e in server.watch(again.name)][-1] == "SUCCEEDED"
 
 
+def test_a_killed_trainer_goes_on_from_its_last_epoch_where_it_may(start_server):
+    server = start_server("--max-restarts", "1")
+    server.import_model("base", BASE)
+    server.upload("small", sentences(CORPUS / "train.conll", 60), sentences(CORPUS / "validation.conll", 20))
+    job = server.submit(epochs=6)
+    wait_for_epoch(server, job, 2)
+    os.kill(trainer_pid(server, job), signal.SIGKILL)
+    events = list(server.watch(job.name))
+    assert [e.sequence for e in events] == list(range(1, len(events) + 1))
+    assert [state_of(e) for e in events if state_of(e)] == ["QUEUED", "VALIDATING", "VALIDATING", "SUCCEEDED"]
+    assert "signal 9" in [e.state_changed.reason for e in events if state_of(e) == "VALIDATING"][1]
+    assert [e.epoch_finished.epoch for e in events if e.HasField("epoch_finished")] == [1, 2, 3, 4, 5, 6]
+    assert [e.epoch for e in server.job(job.name).epochs] == [1, 2, 3, 4, 5, 6]
+    assert server.tag(["A sentence."]).model_version == server.job(job.name).model_version
+    assert not list(server.data.glob("jobs/*/state"))
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_a_running_job_outlives_the_server(server, how):
     job = server.submit(epochs=6)

@@ -20,7 +20,7 @@ ROLES = ["viewer", "tagger", "trainer", "admin"]
 TOKENS = {role: f"fintag_{role * 8}" for role in ROLES}
 # The table as the server has it: method to role, None where whoever reaches the port may call.
 TABLE = {method: None if role == "std::nullopt" else role[1:].lower() for method, role in re.findall(
-    r'\{"([\w.]+/\w+)", (kViewer|kTagger|kTrainer|kAdmin|std::nullopt)\}',
+    r'\{"([\w.]+/\w+)", (kViewer|kTagger|kTrainer|kAdmin|std::nullopt), k(?:Reads|Changes)\}',
     (ROOT / "server/api/method_roles.cc").read_text(encoding="utf-8"))}
 
 
@@ -67,7 +67,7 @@ def test_other_machines_are_listened_to_where_it_is_safe(flag, host, authority, 
 
 def call(channel, method, metadata=()):
     """The status of any method, called with an empty message; its details are those of google.rpc."""
-    kinds = {"WatchJob": "unary_stream", "ExportModel": "unary_stream", "UploadDataset": "stream_unary",
+    kinds = {"WatchJob": "unary_stream", "ExportModel": "unary_stream", "Backup": "unary_stream", "UploadDataset": "stream_unary",
              "ImportModel": "stream_unary", "TagStream": "stream_stream", "ModelStreamInfer": "stream_stream",
              "ServerReflectionInfo": "stream_stream"}
     kind = kinds.get(method.split("/")[1], "unary_unary")

@@ -11,7 +11,7 @@
 from importlib.metadata import version as _version
 
 from ._options import Tls
-from ._resources import Architecture, Dataset, DatasetPart, Model, ModelVersion
+from ._resources import Architecture, Backup, Dataset, DatasetPart, Model, ModelVersion
 from ._scores import EntityScores, Scores
 from ._tagged import Entity, TaggedText, TaggedTexts, TaggedWord, Words
 from ._training import (
@@ -26,9 +26,10 @@ from .errors import (
 
 __version__ = _version("fintag")
 __all__ = [
-    "AlreadyExists", "Architecture", "AsyncClient", "AsyncJob", "Cancelled", "Client", "ConnectionFailed", "DataLoss",
-    "Dataset", "DatasetPart", "DeadlineExceeded", "Entity", "EntityScores", "Epoch", "Event", "FailedPrecondition",
-    "FieldViolation", "FintagError", "Internal", "InvalidArgument", "Job", "JobCancelled", "JobFailed", "JobState",
-    "Model", "ModelVersion", "NotFound", "OutOfRange", "PermissionDenied", "Progress", "ResourceExhausted", "Scores",
-    "StateChanged", "TaggedText", "TaggedTexts", "TaggedWord", "Tls", "TrainingFailed", "TrainingFinished",
-    "TrainingOptions", "TrainingStarted", "Unauthenticated", "Unavailable", "Unimplemented", "Words"]
+    "AlreadyExists", "Architecture", "AsyncClient", "AsyncJob", "Backup", "Cancelled", "Client", "ConnectionFailed",
+    "DataLoss", "Dataset", "DatasetPart", "DeadlineExceeded", "Entity", "EntityScores", "Epoch", "Event",
+    "FailedPrecondition", "FieldViolation", "FintagError", "Internal", "InvalidArgument", "Job", "JobCancelled",
+    "JobFailed", "JobState", "Model", "ModelVersion", "NotFound", "OutOfRange", "PermissionDenied", "Progress",
+    "ResourceExhausted", "Scores", "StateChanged", "TaggedText", "TaggedTexts", "TaggedWord", "Tls", "TrainingFailed",
+    "TrainingFinished", "TrainingOptions", "TrainingStarted", "Unauthenticated", "Unavailable", "Unimplemented",
+    "Words"]

@@ -7,7 +7,7 @@ from typing import Any, AsyncGenerator, Callable, Coroutine, Generator, Generic,
 import grpc
 
 from ._methods import Method, Request, Response
-from ._options import Options
+from ._options import Metadata, Options, trace_id_of
 from ._port import Result
 from ._status import error_of
 from .errors import FintagError
@@ -47,15 +47,15 @@ async def _next(flow: AsyncGenerator[Item, None]) -> Item:
 
 
 class BlockingPending(Generic[Response]):
-    def __init__(self, port: BlockingPort, future: Any) -> None:
-        self._port, self._future = port, future
+    def __init__(self, port: BlockingPort, future: Any, metadata: Metadata) -> None:
+        self._port, self._future, self._metadata = port, future, metadata
 
     async def result(self) -> Response:
         try:
             response: Response = self._future.result()
             return response
         except grpc.RpcError as error:
-            self._port.fail(error)
+            self._port.fail(error, self._metadata)
         finally:
             # A no-op on what is done; what was interrupted ends on the server too.
             self._future.cancel()
@@ -70,29 +70,31 @@ class BlockingPort:
         arguments = options.channel_arguments()
         self._channel = (grpc.secure_channel(options.server, options.tls.credentials(), arguments) if options.tls else
                          grpc.insecure_channel(options.server, arguments))
-        self._metadata = options.metadata()
 
     def close(self) -> None:
         self._channel.close()
 
     def start(self, method: Method[Request, Response], request: Request, timeout: float) -> BlockingPending[Response]:
         stub = self._channel.unary_unary(method.path, method.request.SerializeToString, method.response.FromString)
-        return BlockingPending(self, stub.future(request, timeout=timeout, metadata=self._metadata))
+        metadata = self.options.metadata()
+        return BlockingPending(self, stub.future(request, timeout=timeout, metadata=metadata), metadata)
 
     async def send(self, method: Method[Request, Response], requests: Iterator[Request], timeout: float) -> Response:
         stub = self._channel.stream_unary(method.path, method.request.SerializeToString, method.response.FromString)
+        metadata = self.options.metadata()
         return await BlockingPending[Response](
-            self, stub.future(requests, timeout=timeout, metadata=self._metadata)).result()
+            self, stub.future(requests, timeout=timeout, metadata=metadata), metadata).result()
 
     async def receive(self, method: Method[Request, Response], request: Request,
                       timeout: float) -> AsyncGenerator[Response, None]:
         stub = self._channel.unary_stream(method.path, method.request.SerializeToString, method.response.FromString)
-        stream = stub(request, timeout=timeout, metadata=self._metadata)
+        metadata = self.options.metadata()
+        stream = stub(request, timeout=timeout, metadata=metadata)
         try:
             for response in stream:
                 yield response
         except grpc.RpcError as error:
-            self.fail(error)
+            self.fail(error, metadata)
         finally:
             stream.cancel()
 
@@ -102,6 +104,6 @@ class BlockingPort:
     async def offload(self, function: Callable[[], Result]) -> Result:
         return function()
 
-    def fail(self, error: Any) -> NoReturn:
+    def fail(self, error: Any, sent: Metadata) -> NoReturn:
         raise error_of(error.code().name, error.details() or "", error.trailing_metadata(), self.options.server,
-                       self.options.tls is not None) from None
+                       self.options.tls is not None, trace_id_of(sent)) from None

@@ -51,6 +51,50 @@ def checkpoint_files(folder: Path) -> List[Path]:
     return [names[name] for name in sorted((names.keys() & _PLAIN) | weights)]
 
 
+class FileOnArrival:
+    """A file that appears whole or not at all: it grows beside its place, and is renamed once it is on the disk.
+
+    with FileOnArrival(path) as arrival: begin(), write(data) ..., finish(). Each `begin` starts over.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self._file: Optional[IO[bytes]] = None
+        self._digest = hashlib.sha256()
+
+    def __enter__(self) -> FileOnArrival:
+        # Readable by its owner alone.
+        self._file = tempfile.NamedTemporaryFile(prefix=f"{self.path.name}.part-", dir=self.path.parent, delete=False)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+            os.unlink(self._file.name)
+
+    def begin(self) -> None:
+        assert self._file
+        self._file.seek(0)
+        self._file.truncate()
+        self._digest = hashlib.sha256()
+
+    def write(self, data: bytes) -> None:
+        assert self._file
+        self._file.write(data)
+        self._digest.update(data)
+
+    def finish(self, size: int, sha256: str) -> None:
+        """Puts the file in its place, if it is what was sent."""
+        assert self._file
+        if self._file.tell() != size or self._digest.hexdigest() != sha256:
+            raise DataLoss(f"{self.path.name} arrived damaged: its size or SHA-256 is wrong")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        os.replace(self._file.name, self.path)
+        self._file = None
+
+
 class FolderOnArrival:
     """A folder that appears whole or not at all: it grows beside its place and is renamed when every checksum is right.
 

@@ -7,6 +7,7 @@ from typing import Generic, Type, TypeVar
 
 from google.protobuf.message import Message
 
+from .v1 import admin_pb2 as admin
 from .v1 import dataset_pb2 as dataset
 from .v1 import model_pb2 as model
 from .v1 import tagging_pb2 as tagging
@@ -35,6 +36,7 @@ class Method(Generic[Request, Response]):
 
 _DATASETS, _MODELS = "/fintag.v1.DatasetService", "/fintag.v1.ModelService"
 _TRAINING, _TAGGING = "/fintag.v1.TrainingService", "/fintag.v1.TaggingService"
+_ADMIN = "/fintag.v1.AdminService"
 
 # The same content under the same name answers with the dataset that is there.
 UPLOAD_DATASET = Method(f"{_DATASETS}/UploadDataset", dataset.UploadDatasetRequest, dataset.Dataset)
@@ -59,3 +61,5 @@ DELETE_JOB = Method(f"{_TRAINING}/DeleteJob", training.DeleteJobRequest, trainin
 WATCH_JOB = Method(f"{_TRAINING}/WatchJob", training.WatchJobRequest, training.JobEvent)
 
 TAG = Method(f"{_TAGGING}/Tag", tagging.TagRequest, tagging.TagResponse, Repeat.FULL)
+
+BACKUP = Method(f"{_ADMIN}/Backup", admin.BackupRequest, admin.BackupResponse)

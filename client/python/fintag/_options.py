@@ -3,12 +3,14 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import List, Mapping, Optional, Tuple, Union
 
 import grpc
 
+Metadata = Tuple[Tuple[str, str], ...]
 # Answers with every word's tag are some ten times the text.
 _LARGEST_ANSWER = 256 << 20
 # Room for a hundred wrong lines of a dataset.
@@ -51,9 +53,13 @@ class Options:
     retry_for: float
     # How long a watch tries to come back to a server it has lost.
     reconnect_for: float
+    # Of every call (W3C Trace Context); None: each has a trace of its own.
+    traceparent: Optional[str] = None
 
-    def metadata(self) -> Optional[Tuple[Tuple[str, str], ...]]:
-        return (("authorization", f"Bearer {self.token}"),) if self.token else None
+    def metadata(self) -> Metadata:
+        """Of one call."""
+        trace = ("traceparent", self.traceparent or f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00")
+        return (trace, ("authorization", f"Bearer {self.token}")) if self.token else (trace,)
 
     def channel_arguments(self) -> List[Tuple[str, Union[str, int]]]:
         arguments: List[Tuple[str, Union[str, int]]] = [
@@ -91,7 +97,7 @@ def make_options(server: Optional[str], token: Optional[str], tls: Union[Tls, bo
     if token and not (tls or insecure_token or is_loopback(server)):
         raise ValueError(f"the token would travel to {server} unencrypted: give tls=True or FINTAG_CA, or, where "
                          "something else encrypts the connection, insecure_token=True")
-    return Options(server, token, tls, timeout, transfer_timeout, retry_for, reconnect_for)
+    return Options(server, token, tls, timeout, transfer_timeout, retry_for, reconnect_for, _trace_of(environment))
 
 
 def check_address(server: str) -> None:
@@ -103,6 +109,19 @@ def check_address(server: str) -> None:
 
 def is_loopback(server: str) -> bool:
     return server.startswith(("localhost:", "127.", "[::1]:", "unix:"))
+
+
+def trace_id_of(metadata: Metadata) -> str:
+    """By which the server's log has a call of this metadata."""
+    return dict(metadata)["traceparent"].split("-")[1]
+
+
+def _trace_of(environment: Mapping[str, str]) -> Optional[str]:
+    for name in ("FINTAG_TRACEPARENT", "TRACEPARENT"):
+        found = re.fullmatch(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}", environment.get(name, ""))
+        if found and set(found[1]) != {"0"} and set(found[2]) != {"0"}:
+            return found[0]
+    return None
 
 
 def _tls_of(environment: Mapping[str, str]) -> Optional[Tls]:

@@ -3,11 +3,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
 from ._names import id_of
 from ._scores import EntityScores, Scores, flat, optional_entity_scores, optional_scores
-from .v1 import dataset_pb2, model_pb2
+from .v1 import admin_pb2, dataset_pb2, model_pb2
 
 
 def optional_time(parent: Any, field: str) -> Optional[datetime]:
@@ -141,3 +142,23 @@ class Model:
     def __repr__(self) -> str:
         newest = f", newest {self.versions[0]!r}" if self.versions else ""
         return f"<Model {self.name}: {len(self.versions)} version{'' if len(self.versions) == 1 else 's'}{newest}>"
+
+
+@dataclass(frozen=True)
+class Backup:
+    """An archive of all that a server stores, for `fintagd --restore`."""
+
+    path: Path
+    # Whose state it holds.
+    create_time: Optional[datetime]
+    program_version: str
+    datasets: int
+    model_versions: int
+    jobs: int
+    size_bytes: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path, start: admin_pb2.BackupStart, end: admin_pb2.BackupEnd) -> Backup:
+        return cls(path, optional_time(start, "create_time"), start.program_version, start.datasets,
+                   start.model_versions, start.jobs, end.size_bytes, end.sha256)

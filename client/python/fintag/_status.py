@@ -18,9 +18,18 @@ _SIMPLE: "dict[str, Type[errors.FintagError]]" = {
 Metadata = Iterable[Tuple[str, Union[str, bytes]]]
 
 
-def error_of(code: str, message: str, metadata: Optional[Metadata], server: str, secure: bool) -> errors.FintagError:
-    """`code` is the status' name; `metadata` what came behind the answer."""
+def error_of(code: str, message: str, metadata: Optional[Metadata], server: str, secure: bool,
+             trace_id: str) -> errors.FintagError:
+    """`code` is the status' name; `metadata` what came behind the answer; `trace_id` the call's."""
     status = _details(metadata)
+    error = _error_of(code, message, status, server, secure)
+    # Without details it is the channel that speaks.
+    error.trace_id = trace_id if status else None
+    return error
+
+
+def _error_of(code: str, message: str, status: Optional[status_pb2.Status], server: str,
+              secure: bool) -> errors.FintagError:
     if code == "UNAVAILABLE" and status is None:
         # The service gives details with every error; the channel has none.
         return errors.ConnectionFailed(_what_to_check(message, server, secure))

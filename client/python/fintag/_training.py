@@ -35,6 +35,7 @@ class TrainingOptions(TypedDict, total=False):
     device: Optional[Literal["auto", "cpu", "cuda"]]  # auto
     threads: Optional[int]  # all processors
     precision: Optional[Literal["fp32", "bf16"]]  # fp32; bf16 is mixed precision
+    processes: Optional[int]  # 1; trainers that share the work
 
 
 _ENUMS = {"schedule": (pb.Schedule, "SCHEDULE_"), "keep": (pb.KeepCheckpoint, "KEEP_CHECKPOINT_")}

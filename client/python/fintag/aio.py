@@ -5,14 +5,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, AsyncGenerator, AsyncIterable, Iterable, List, Optional, Union, overload
 
-from . import _jobs, _registry, _tagging
+from . import _admin, _jobs, _registry, _tagging
 from ._asynchronous import AsyncPort
 from ._jobs import JobView
 from ._names import Name
 from ._options import Tls, make_options
 from ._progress import TrainingBar
 from ._records import Source
-from ._resources import Dataset, Model, ModelVersion
+from ._resources import Backup, Dataset, Model, ModelVersion
 from ._tagged import TaggedText, TaggedTexts, TextLike, Words
 from ._training import Epoch, Event, TrainingOptions
 from .v1.training_pb2 import Job as JobMessage
@@ -52,6 +52,9 @@ class AsyncClient:
     async def train(self, *, dataset: Name, base: Name, model: Name, request_id: Optional[str] = None,
                     **options: Unpack[TrainingOptions]) -> AsyncJob:
         return AsyncJob(self._port, await _jobs.create_job(self._port, dataset, base, model, request_id, options))
+
+    async def backup(self, file: Union[str, os.PathLike[str]]) -> Backup:
+        return await _admin.backup(self._port, file)
 
     @overload
     async def tag(  # type: ignore[overload-overlap]  # as in client.py

@@ -5,14 +5,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Generator, Iterable, List, Optional, Union, overload
 
-from . import _jobs, _registry, _tagging
+from . import _admin, _jobs, _registry, _tagging
 from ._blocking import BlockingPort, iterate, run
 from ._jobs import JobView
 from ._names import Name
 from ._options import Tls, make_options
 from ._progress import TrainingBar
 from ._records import Source
-from ._resources import Dataset, Model, ModelVersion
+from ._resources import Backup, Dataset, Model, ModelVersion
 from ._tagged import TaggedText, TaggedTexts, TextLike, Words
 from ._training import Epoch, Event, TrainingOptions
 from .v1.training_pb2 import Job as JobMessage
@@ -74,6 +74,11 @@ class Client:
         same request_id returns the same job.
         """
         return Job(self._port, run(_jobs.create_job(self._port, dataset, base, model, request_id, options)))
+
+    def backup(self, file: Union[str, os.PathLike[str]]) -> Backup:
+        """Writes all that the server stores into `file`, whole and checked, while the server works. `fintagd --restore`
+        makes a data folder of it again. Needs the role admin where the server has roles."""
+        return run(_admin.backup(self._port, file))
 
     @overload
     def tag(  # type: ignore[overload-overlap]  # a str is an iterable too; the first fit counts

@@ -40,9 +40,15 @@ class FintagError(Exception):
 
     code: ClassVar[str] = "UNKNOWN"
 
+    # By which the server's log has the call, where the server answered it.
+    trace_id: Optional[str] = None
+
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.message} (trace id {self.trace_id})" if self.trace_id else self.message
 
 
 class InvalidArgument(FintagError, ValueError):
@@ -63,6 +69,8 @@ class InvalidArgument(FintagError, ValueError):
             lines += [f"  {field}" for field in self.fields[:self.SHOWN]]
         if len(self.fields) > self.SHOWN:
             lines.append(f"  and {len(self.fields) - self.SHOWN} more")
+        if self.trace_id:
+            lines.append(f"(trace id {self.trace_id})")
         return "\n".join(lines)
 
 

@@ -53,7 +53,10 @@ export class JobView {
     const news = await api.progress(this.id, this.after);
     for (const event of news.events) {
       this.after = number(event.sequence);
-      this.points.push([number(event.progress.step), number(event.progress.loss)]);
+      const step = number(event.progress.step);
+      // A trainer that was started again repeats the steps since its last epoch.
+      while (this.points.length > 0 && this.points.at(-1)[0] >= step) this.points.pop();
+      this.points.push([step, number(event.progress.loss)]);
     }
     const changed = JSON.stringify(job) !== JSON.stringify(this.job) || news.events.length > 0;
     this.job = job;

@@ -202,6 +202,8 @@ TEST(JobsSubmit, SetsOnlyTheOptionsGiven) {
                                      "--keep",
                                      "last",
                                      "--no-shuffle",
+                                     "--processes",
+                                     "4",
                                      "--seed",
                                      "18446744073709551615",
                                      "--server",
@@ -216,6 +218,7 @@ TEST(JobsSubmit, SetsOnlyTheOptionsGiven) {
   EXPECT_EQ(options.keep(), fintag::v1::KEEP_CHECKPOINT_LAST);
   EXPECT_EQ(options.seed(), 18446744073709551615u);
   EXPECT_TRUE(options.has_shuffle() && !options.shuffle());
+  EXPECT_EQ(options.processes(), 4);
   EXPECT_FALSE(options.has_batch_sentences() || options.has_dropout() || options.has_device());
 }
 
@@ -287,8 +290,9 @@ TEST(Completion, KnowsEveryCommandAndOption) {
   for (const char* shell : {"bash", "zsh", "fish"}) {
     const Outcome outcome = RunFintag({"completion", shell});
     EXPECT_EQ(outcome.status, kDone);
-    for (const char* word : {"datasets upload", "jobs watch", "models export", "conll", "learning-rate", "no-shuffle",
-                             "request-id", "server", "health", "service", "bench", "max-outstanding", "completion"}) {
+    for (const char* word :
+         {"datasets upload", "jobs watch", "models export", "conll", "learning-rate", "no-shuffle", "request-id",
+          "server", "health", "service", "bench", "max-outstanding", "admin backup", "completion"}) {
       EXPECT_NE(outcome.out.find(word), std::string::npos) << shell << " " << word;
     }
   }

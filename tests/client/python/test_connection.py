@@ -3,6 +3,7 @@ import concurrent.futures
 import hashlib
 import logging
 import pickle
+import re
 import signal
 import socket
 import subprocess
@@ -23,14 +24,25 @@ def options(environment=None, **given):
 
 
 def test_arguments_come_before_the_environment():
-    assert options().server == "localhost:50051" and options().tls is None and options().metadata() is None
+    assert options().server == "localhost:50051" and options().tls is None
     environment = {"FINTAG_SERVER": "tags.bank.example:443", "FINTAG_TOKEN": "secret", "FINTAG_CA": "ca.pem"}
     found = options(environment)
     assert found.server == "tags.bank.example:443" and found.tls == fintag.Tls(ca="ca.pem")
-    assert found.metadata() == (("authorization", "Bearer secret"),)
+    assert dict(found.metadata())["authorization"] == "Bearer secret"
     found = options(environment, server="localhost:1", token="mine", tls=fintag.Tls(ca="other.pem"))
     assert (found.server, found.token, found.tls.ca) == ("localhost:1", "mine", "other.pem")
     assert options(environment, server="localhost:1", tls=False).tls is None
+
+
+def test_each_call_has_a_trace_of_its_own_unless_the_environment_has_one():
+    def trace(**environment):
+        return dict(options(environment).metadata())["traceparent"]
+    given, other = (f"00-{digit * 32}-00f067aa0ba902b7-01" for digit in "ab")
+    assert trace(TRACEPARENT=given) == given and trace(TRACEPARENT=given, FINTAG_TRACEPARENT=other) == other
+    for wrong in ("", "mine", given.upper(), given.replace("a", "0"), given + "-x"):
+        assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-00", trace(TRACEPARENT=wrong))
+    fresh = options()
+    assert "authorization" not in dict(fresh.metadata()) and fresh.metadata() != fresh.metadata()
 
 
 @pytest.mark.parametrize("arguments, said", [
@@ -232,8 +244,10 @@ def test_the_server_itself_with_mutual_tls_and_tokens(start_server, certificates
     mutual = fintag.Tls(ca, certificate, key, server_name="fintag.test")
     with fintag.Client(server.address, tls=mutual, retry_for=0) as client:
         assert list(client.jobs.list()) == []
-        with pytest.raises(fintag.PermissionDenied, match="needs the role tagger; ann is a viewer"):
+        with pytest.raises(fintag.PermissionDenied, match="needs the role tagger; ann is a viewer") as denied:
             client.tag("text", model="m")
+        assert denied.value.trace_id in str(denied.value)
+        assert f"code=PERMISSION_DENIED seconds=" in server.text() and f"trace_id={denied.value.trace_id}" in server.text()
     with fintag.Client(server.address, "guess", tls=mutual) as client, pytest.raises(fintag.Unauthenticated):
         client.jobs.list()
     for tls in (None, fintag.Tls(ca, server_name="fintag.test")):

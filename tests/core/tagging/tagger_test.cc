@@ -123,6 +123,8 @@ TEST_F(TaggerTest, ChoosesThePrecisionOnceForAMachine) {
   EXPECT_FALSE(ChosenPrecision(folder_, options));
 
   std::ofstream(folder_ / "fintag.json") << R"({"precision_f1": {"fp32": 0.8, "int8": 0.8}})";
+  ASSERT_TRUE(Tagger::Load(folder_, {.device = "cpu", .precision = "auto", .keep_choice = false}).ok());
+  EXPECT_FALSE(std::filesystem::exists(folder_ / kPrecisionFile));
   const std::string precision = (*Tagger::Load(folder_, options))->precision();
   const std::optional<PrecisionChoice> choice = ChosenPrecision(folder_, options);
   ASSERT_TRUE(choice);

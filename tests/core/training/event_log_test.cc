@@ -85,6 +85,15 @@ TEST(EventLine, ComesBackAsItWent) {
   EXPECT_TRUE(std::get<EpochResult>(epoch->what).best);
 }
 
+TEST(EventLine, HasTheTraceIdWhereOneIsKnown) {
+  Event event{1, 0, StateChanged{"QUEUED", "", ""}, "4bf92f3577b34da6a3ce929d0e0e4736"};
+  EXPECT_EQ(DecodeEvent(EncodeEvent(event))->trace_id, event.trace_id);
+  event.trace_id.clear();
+  const std::string line = EncodeEvent(event);  // as programs before trace ids wrote it
+  EXPECT_EQ(line.find("trace_id"), std::string::npos);
+  EXPECT_EQ(DecodeEvent(line)->trace_id, "");
+}
+
 TEST(EventLine, WritesNumbersThatAreNotFinite) {
   TrainingProgress progress;
   progress.loss = std::numeric_limits<double>::quiet_NaN();
@@ -317,6 +326,21 @@ TEST(EventLog, IsReadWhileItIsWritten) {
 TEST(EventLog, FinalStatesAreThree) {
   for (const char* state : {"CANCELLED", "SUCCEEDED", "FAILED"}) EXPECT_TRUE(IsFinalState(state));
   for (const char* state : {"QUEUED", "VALIDATING", "RUNNING", "CANCELLING", ""}) EXPECT_FALSE(IsFinalState(state));
+}
+
+TEST(EventLog, TimesNeverRunBackwards) {
+  const TemporaryFolder folder;
+  const std::filesystem::path file = folder.path() / "events.log";
+  Event event;
+  event.sequence = 1;
+  event.unix_milliseconds = int64_t{1} << 42;  // the clock was set back since
+  event.what = StateChanged{"QUEUED", "", ""};
+  std::ofstream(file) << EncodeEvent(event);
+  ASSERT_TRUE(EventLogWriter::Open(file).value()->Append(event).ok());
+  std::vector<Event> events;
+  ASSERT_TRUE(EventLogReader::Open(file)->ReadNew(events).ok());
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(events[1].unix_milliseconds, int64_t{1} << 42);
 }
 
 }  // namespace

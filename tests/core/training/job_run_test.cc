@@ -79,8 +79,10 @@ TEST_F(JobRunTest, GoesOnBehindTheServersEvents) {
     ASSERT_TRUE((*writer)->Append({.what = StateChanged{"QUEUED", "", ""}}).ok());
     ASSERT_TRUE((*writer)->Append({.what = StateChanged{"RUNNING", "", ""}}).ok());
   }
+  spec_.trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
   ASSERT_TRUE(RunIt().ok());
   EXPECT_TRUE(std::holds_alternative<TrainingStart>(Events()[2].what));
+  for (size_t i = 2; i < Events().size(); ++i) EXPECT_EQ(Events()[i].trace_id, spec_.trace_id) << i;
 }
 
 TEST_F(JobRunTest, FailureHasEveryErrorOfBothCorpora) {
@@ -100,6 +102,7 @@ TEST_F(JobRunTest, FailureHasEveryErrorOfBothCorpora) {
 
 TEST_F(JobRunTest, FailureOfTheSpecificationIsInTheLog) {
   spec_.options.epochs = 0;
+  spec_.trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
   EXPECT_FALSE(RunIt().ok());
   EXPECT_THAT(std::get<TrainingFailed>(Events().back().what).reason, HasSubstr("epochs"));
 }

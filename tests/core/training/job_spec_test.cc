@@ -14,11 +14,13 @@ JobSpec SomeSpec() {
   JobSpec spec;
   spec.job = "jobs/abc";
   spec.base = "/models/base";
+  spec.base_sha256 = "ab12";
   spec.train = "train.jsonl";
   spec.validation = "validation.jsonl";
   spec.train_name = "FIN5.txt";
   spec.validation_name = "FIN3.txt";
   spec.train_sha256 = "feed";
+  spec.trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
   spec.options = {.epochs = 7,
                   .learning_rate = 1e-4,
                   .batch_sentences = 16,
@@ -38,7 +40,8 @@ JobSpec SomeSpec() {
                   .shuffle = false,
                   .device = "cpu",
                   .precision = "bf16",
-                  .threads = 3};
+                  .threads = 3,
+                  .processes = 4};
   return spec;
 }
 
@@ -50,6 +53,7 @@ TEST(JobSpec, ComesBackAsItWent) {
     const absl::StatusOr<JobSpec> parsed = ParseJobSpec(json);
     ASSERT_TRUE(parsed.ok()) << parsed.status();
     EXPECT_EQ(JobSpecJson(*parsed), json);
+    EXPECT_EQ(parsed->trace_id, spec.trace_id);
     EXPECT_EQ(parsed->options.seed, 0xFFFFFFFFFFFFFFFFu);
     EXPECT_EQ(parsed->options.dropout.has_value(), with_dropout);
     EXPECT_EQ(parsed->options.learning_rate, 1e-4);
@@ -57,6 +61,7 @@ TEST(JobSpec, ComesBackAsItWent) {
     EXPECT_EQ(parsed->options.keep, KeepCheckpoint::kLast);
     EXPECT_FALSE(parsed->options.shuffle);
     EXPECT_EQ(parsed->options.precision, "bf16");
+    EXPECT_EQ(parsed->options.processes, 4);
     EXPECT_EQ(parsed->train, "train.jsonl");
     EXPECT_EQ(parsed->train_sha256, "feed");
     EXPECT_EQ(parsed->validation_sha256, "");

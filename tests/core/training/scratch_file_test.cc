@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/core/model/temporary_folder.h"
+#include "tests/core/training/full_scratch.h"
 
 namespace fintag {
 namespace {
@@ -69,11 +70,10 @@ TEST(ScratchFile, AKilledProcessLeavesNothing) {
   close(ready[1]);
 }
 
-// The kernel's file that is always full, under the name that the file has for a moment.
 TEST(ScratchFile, AFullDiskIsResourceExhausted) {
   const TemporaryFolder folder;
-  std::filesystem::create_symlink("/dev/full", folder.path() / absl::StrCat(".scratch-", getpid()));
   ScratchFile file = ScratchFile::Create(folder.path()).value();
+  ASSERT_EQ(FillDiskOfScratchFiles(), 1);
   const absl::Status status = file.Append(Numbers(1 << 17));
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("cannot write the token cache " + folder.path().string()));

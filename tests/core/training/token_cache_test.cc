@@ -11,6 +11,7 @@
 #include "core/training/corpus_encoder.h"
 #include "tests/core/model/temporary_folder.h"
 #include "tests/core/tagging/tiny_checkpoint.h"
+#include "tests/core/training/full_scratch.h"
 
 namespace fintag {
 namespace {
@@ -142,9 +143,8 @@ TEST_F(TokenCacheTest, IsNotResidentAsAWhole) {
 }
 
 TEST_F(TokenCacheTest, AFullDiskIsResourceExhausted) {
-  const std::filesystem::path name = folder_.path() / absl::StrCat(".scratch-", getpid());
-  std::filesystem::create_symlink("/dev/full", name);
   TokenCacheWriter writer = Writer();
+  ASSERT_EQ(FillDiskOfScratchFiles(), 2);  // records and index
   EXPECT_TRUE(writer.Append({}, std::vector<int32_t>{1}, {}).ok()) << "still in the buffer";
   const absl::Status status = std::move(writer).Finish().status();
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;

@@ -186,7 +186,7 @@ TEST_F(TrainingTest, RecordsWhereTheWeightsComeFrom) {
   EXPECT_EQ(record["device"], "cpu");
   EXPECT_EQ(record["threads"], 1);
   EXPECT_EQ(record["options"]["dropout"], 0.2);
-  EXPECT_EQ(record["options"].size(), 20u);
+  EXPECT_EQ(record["options"].size(), 21u);
   EXPECT_EQ(record["epochs"][1]["scores"]["micro"]["f1"], observer_.epochs[1].scores.micro.f1);
   EXPECT_EQ(record["baseline"]["micro"]["f1"], observer_.start.word_lookup.micro.f1);
 }

@@ -31,6 +31,8 @@ TEST(TrainingOptions, EachFieldOutOfRangeIsNamed) {
       {"device", [](auto& o) { o.device = "cuda:0"; }},
       {"precision", [](auto& o) { o.precision = "int8"; }},
       {"threads", [](auto& o) { o.threads = -1; }},
+      {"processes", [](auto& o) { o.processes = 0; }},
+      {"processes", [](auto& o) { o.processes = 1025; }},
   };
   for (const auto& [field, spoil] : cases) {
     TrainingOptions options;

@@ -24,10 +24,15 @@ def version():
     return re.search(r"^project\(fintag VERSION ([0-9.]+)", (ROOT / "CMakeLists.txt").read_text(), re.M)[1]
 
 
+def render(folder):
+    """Every resource of a rendering of the Kubernetes manifests, by kind and name."""
+    text = run("kubectl", "kustomize", f"deploy/kubernetes/{folder}").stdout
+    return {(r["kind"], r["metadata"]["name"]): r for r in yaml.safe_load_all(text)}
+
+
 @pytest.fixture(scope="session", params=["base", "overlays/one-node", "overlays/gpu", "overlays/trial"])
 def rendered(request):
-    """One rendering of the Kubernetes manifests: every resource, by kind and name."""
-    text = run("kubectl", "kustomize", f"deploy/kubernetes/{request.param}").stdout
-    resources = {(r["kind"], r["metadata"]["name"]): r for r in yaml.safe_load_all(text)}
+    """One rendering of the server by itself."""
+    resources = render(request.param)
     resources["overlay"] = request.param
     return resources

@@ -14,7 +14,9 @@ from stage import INTERVAL, Callers, PrometheusProcess
 from test_dashboards import FILES, RULES
 
 TAG = 'method="fintag.v1.TaggingService/Tag"'
-COMPARISONS = {"FintagJobFailed": 3}  # of alerts that make more than one
+COMPARISONS = {"FintagJobFailed": 3, "FintagDataDamaged": 2}  # of alerts that make more than one
+# Their series are those of a server with TLS, and of one whose data is damaged: promtool's unit tests have them.
+WITHOUT_SERIES = {"FintagCertificateExpires", "FintagDataDamaged"}
 
 
 def final_epoch(events):
@@ -93,7 +95,7 @@ def test_every_rule_has_data(played, rule):
     # An alert that rests has no result; as a question of true or false it has one for every series it compares.
     expression, compared = re.subn(r"(?<=\s)(==|<|>)\s", r"\1 bool ", rule["expr"])
     assert compared == COMPARISONS.get(rule.get("alert"), 1 if "alert" in rule else 0)
-    assert has_data(played.asked.range(expression, {}))
+    assert has_data(played.asked.range(expression, {})) == (rule.get("alert") not in WITHOUT_SERIES)
 
 
 def by(played, label, expression):

@@ -12,7 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from served_model import TEXTS, entities_of, served  # noqa: F401  (a fixture)
 
 GRPCURL = pathlib.Path(sys.executable).parent / "grpcurl"
-SERVICES = ["fintag.v1.DatasetService", "fintag.v1.ModelService", "fintag.v1.TaggingService",
+SERVICES = ["fintag.v1.AdminService", "fintag.v1.DatasetService", "fintag.v1.ModelService", "fintag.v1.TaggingService",
             "fintag.v1.TrainingService", "inference.GRPCInferenceService"]
 
 

@@ -3,12 +3,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <optional>
 #include <stdexcept>
+
+#include "tests/server/storage/temporary_folder.h"
 
 namespace fintag::server {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -28,17 +33,19 @@ class RunCallTest : public ::testing::Test {
   CallLimit calls_{2, "calls"};
   CallerLimits callers_{{}};
   StreamReads reads_;
+  TemporaryFolder folder_;
+  std::unique_ptr<AuditLog> audit_ = *AuditLog::Open(folder_.path() / "audit.log", nullptr);
   const Access access_{nullptr};
   grpc::ServerContext context_;
   std::string method_ = "fintag.v1.TaggingService/Tag";
-  const CallEnvironment environment_{*metrics_, logger_, stopping_, access_, calls_, callers_, reads_};
+  const CallEnvironment environment_{*metrics_, logger_, stopping_, access_, calls_, callers_, reads_, audit_.get()};
   std::string log_;
 };
 
 TEST_F(RunCallTest, CountsAndLogsOneLine) {
   EXPECT_TRUE(Run([] { return absl::OkStatus(); }).ok());
   EXPECT_THAT(log_, HasSubstr("info call method=fintag.v1.TaggingService/Tag code=OK seconds="));
-  EXPECT_THAT(log_, HasSubstr(" caller=anyone\n"));
+  EXPECT_THAT(log_, ContainsRegex(" caller=anyone trace_id=[0-9a-f]{32}\n"));
   EXPECT_THAT(metrics_->Text(),
               HasSubstr("fintag_requests_total{code=\"OK\",method=\"fintag.v1.TaggingService/Tag\"} 1\n"));
   EXPECT_THAT(metrics_->Text(),
@@ -90,6 +97,29 @@ TEST_F(RunCallTest, CallsBeyondTheLimitAreRefusedCountedAndLogged) {
   second.reset();
   EXPECT_TRUE(Run([] { return absl::OkStatus(); }).ok());
   EXPECT_TRUE(Run([] { return absl::OkStatus(); }).ok());
+}
+
+TEST_F(RunCallTest, WhatChangesStateIsWrittenDownBeforeItsAnswer) {
+  const auto text = [&] {
+    std::ifstream file(folder_.path() / "audit.log");
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  Run([] { return absl::OkStatus(); });  // Tag
+  EXPECT_EQ(text(), "");
+  method_ = "fintag.v1.ModelService/ImportModel";
+  Run([&](Call& call) {
+    call.resource = "models/a/versions/3";
+    return absl::OkStatus();
+  });
+  EXPECT_THAT(text(), ContainsRegex("\"caller\":\"anyone\",.*ImportModel\",\"resource\":\"models/a/versions/3\","
+                                    "\"code\":\"OK\",\"trace_id\":\"[0-9a-f]{32}\""));
+  Run([](Call& call) {
+    call.resource = "Zarathustra";
+    return absl::InvalidArgumentError("Zarathustra");
+  });
+  EXPECT_THAT(text(), HasSubstr("\"resource\":\"\",\"code\":\"INVALID_ARGUMENT\""));
+  EXPECT_THAT(text(), Not(HasSubstr("Zarathustra")));
+  EXPECT_EQ(audit_->entries(), 2);
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ std::pair<double, std::string> Details(const absl::Status& status) {
 }
 
 TEST(CallerLimits, ARateIsOfEachCaller) {
-  CallerLimits limits({.requests_per_second = 4, .calls = 0});
+  CallerLimits limits({.requests_per_second = 4});
   const auto ask = [&](const char* caller, absl::Duration after) {
     return CallerLimits::Place(limits, caller, kStart + after).status();
   };
@@ -51,14 +51,14 @@ TEST(CallerLimits, ARateIsOfEachCaller) {
 }
 
 TEST(CallerLimits, LessThanOneASecondIsARateToo) {
-  CallerLimits limits({.requests_per_second = 0.5, .calls = 0});
+  CallerLimits limits({.requests_per_second = 0.5});
   EXPECT_TRUE(CallerLimits::Place(limits, "ann", kStart).status().ok());
   EXPECT_NEAR(Details(CallerLimits::Place(limits, "ann", kStart).status()).first, 2, 1e-6);
   EXPECT_TRUE(CallerLimits::Place(limits, "ann", kStart + absl::Seconds(2)).status().ok());
 }
 
 TEST(CallerLimits, CallsAtOnceAreOfEachCaller) {
-  CallerLimits limits({.requests_per_second = 0, .calls = 2});
+  CallerLimits limits({.calls = 2});
   std::optional<CallerLimits::Place> first, second;
   first.emplace(limits, "ann");
   second.emplace(limits, "ann");
@@ -75,9 +75,29 @@ TEST(CallerLimits, CallsAtOnceAreOfEachCaller) {
   EXPECT_TRUE(CallerLimits::Place(limits, "ann").status().ok());
 }
 
+TEST(CallerLimits, TokensAMinuteAreOfEachCaller) {
+  CallerLimits limits({.tokens_per_minute = 600});
+  EXPECT_TRUE(limits.TakeTokens("ann", 400, kStart).ok());
+  EXPECT_TRUE(limits.TakeTokens("ann", 200, kStart).ok());
+  const absl::Status refused = limits.TakeTokens("ann", 50, kStart);
+  EXPECT_TRUE(absl::IsResourceExhausted(refused));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("ann has had 600 tokens tagged a minute"));
+  EXPECT_EQ(Details(refused).second, "max-caller-tokens-per-minute");
+  EXPECT_NEAR(Details(refused).first, 5, 1e-6);
+  EXPECT_TRUE(limits.TakeTokens("bob", 600, kStart).ok());
+  EXPECT_FALSE(limits.TakeTokens("ann", 50, kStart + absl::Seconds(4.9)).ok());
+  EXPECT_TRUE(limits.TakeTokens("ann", 50, kStart + absl::Seconds(5.1)).ok());
+  // What could never be had is told apart: waiting would not help.
+  const absl::Status larger = limits.TakeTokens("ann", 601, kStart + absl::Hours(1));
+  EXPECT_THAT(std::string(larger.message()), HasSubstr("send fewer or shorter texts"));
+  EXPECT_EQ(Details(larger).second, "max-caller-tokens-per-minute");
+  EXPECT_EQ(Details(larger).first, 0);  // no RetryInfo
+}
+
 TEST(CallerLimits, NoneIsTheDefault) {
   CallerLimits limits({});
   for (int i = 0; i < 10'000; ++i) ASSERT_TRUE(CallerLimits::Place(limits, "ann", kStart).status().ok());
+  EXPECT_TRUE(limits.TakeTokens("ann", int64_t{1} << 60, kStart).ok());
 }
 
 }  // namespace

@@ -38,13 +38,21 @@ std::vector<std::string> Fields(const std::vector<FileDescription>& files) {
   return fields;
 }
 
+// With nobody else's uploads beside it.
+absl::Status ReceiveInto(const std::vector<FileDescription>& files, const std::filesystem::path& folder,
+                         bool plain_names, const std::function<const std::string*()>& next_chunk) {
+  UploadRoom room([](const std::string&) { return 0; }, 0);
+  UploadRoom::Claim claim(room, "ann", folder, TotalBytes(files));
+  return ReceiveFiles(files, Fields(files), folder, plain_names, claim, next_chunk);
+}
+
 class FileStreamTest : public ::testing::Test {
  protected:
   absl::Status Receive(const std::vector<FileDescription>& files, std::vector<std::string> chunks,
                        bool plain_names = true) {
     size_t next = 0;
-    return ReceiveFiles(files, Fields(files), folder_.path(), plain_names,
-                        [&]() -> const std::string* { return next < chunks.size() ? &chunks[next++] : nullptr; });
+    return ReceiveInto(files, folder_.path(), plain_names,
+                       [&]() -> const std::string* { return next < chunks.size() ? &chunks[next++] : nullptr; });
   }
 
   std::string Content(const std::string& name) const { return FileText(folder_.path() / name); }
@@ -65,7 +73,7 @@ TEST_F(FileStreamTest, FilesArriveWholeHoweverTheyAreCut) {
       all += contents.back();
     }
     std::string chunk;
-    const absl::Status status = ReceiveFiles(files, Fields(files), to.path(), true, [&]() -> const std::string* {
+    const absl::Status status = ReceiveInto(files, to.path(), true, [&]() -> const std::string* {
       if (all.empty()) return nullptr;
       const size_t size = std::min<size_t>(all.size(), random() % 2000);
       chunk = all.substr(0, size);
@@ -114,7 +122,7 @@ TEST_F(FileStreamTest, ChunksHaveALimit) {
 }
 
 TEST_F(FileStreamTest, FolderThatCannotBeWrittenIsAnError) {
-  const absl::Status status = ReceiveFiles({Describe("a", "x")}, {"train"}, folder_.path() / "none", true, [] {
+  const absl::Status status = ReceiveInto({Describe("a", "x")}, folder_.path() / "none", true, [] {
     static const std::string chunk = "x";
     return &chunk;
   });
@@ -125,7 +133,7 @@ TEST_F(FileStreamTest, FolderThatCannotBeWrittenIsAnError) {
 TEST_F(FileStreamTest, WhatDoesNotFitIsRefusedBeforeItIsSent) {
   FileDescription huge = Describe("a", "x");
   huge.set_size_bytes(int64_t{1} << 60);
-  const absl::Status status = ReceiveFiles({huge}, {"train"}, folder_.path(), true, []() -> const std::string* {
+  const absl::Status status = ReceiveInto({huge}, folder_.path(), true, []() -> const std::string* {
     ADD_FAILURE() << "asked for a chunk";
     return nullptr;
   });
@@ -142,7 +150,7 @@ TEST_F(FileStreamTest, DiskThatFillsMeanwhileEndsTheStream) {
   const std::string content(4 * kLargestChunk, 'x');
   const std::string chunk = content.substr(0, kLargestChunk);
   int chunks = 0;
-  const absl::Status status = ReceiveFiles({Describe("a", content)}, {"train"}, disk, true, [&] {
+  const absl::Status status = ReceiveInto({Describe("a", content)}, disk, true, [&] {
     if (++chunks == 2) WriteFile(disk / "of another", std::string(6 << 20, 'y'));
     return &chunk;
   });
@@ -204,7 +212,7 @@ TEST_F(FileStreamTest, WhatIsSentArrivesAgain) {
               }).ok());
   const TemporaryFolder to;
   size_t next = 0;
-  ASSERT_TRUE(ReceiveFiles(*files, Fields(*files), to.path(), true, [&]() -> const std::string* {
+  ASSERT_TRUE(ReceiveInto(*files, to.path(), true, [&]() -> const std::string* {
                 return next < chunks.size() ? &chunks[next++] : nullptr;
               }).ok());
   EXPECT_EQ(FileText(to.path() / "model.safetensors"), large);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/training/sha256.h"
+#include "server/storage/stored_bytes.h"
 #include "tests/core/training/word_lookup_scores.h"
 #include "tests/server/storage/temporary_folder.h"
 
@@ -44,7 +45,7 @@ class DatasetRegistryTest : public testing::Test {
     const ReceivedFile train_file = receive("0", train);
     std::optional<ReceivedFile> validation_file;
     if (!validation.empty()) validation_file = receive("1", validation);
-    absl::StatusOr<Dataset> dataset = registry_->Add(id, train_file, validation_file, errors_);
+    absl::StatusOr<Dataset> dataset = registry_->Add(id, "ann", train_file, validation_file, errors_);
     EXPECT_FALSE(fs::exists(incoming));
     return dataset;
   }
@@ -73,6 +74,9 @@ TEST_F(DatasetRegistryTest, DescribesWhatWasUploadedAndKeepsItOverARestart) {
   const absl::StatusOr<Dataset> dataset = registry_->Get("fin");
   ASSERT_TRUE(dataset.ok()) << dataset.status();
   EXPECT_EQ(dataset->id, "fin");
+  EXPECT_EQ(dataset->owner, "ann");
+  EXPECT_EQ(StoredBytes(*database_, "ann").value(), static_cast<int64_t>(sizeof kTrain + sizeof kValidation - 2));
+  EXPECT_EQ(StoredBytes(*database_, "bob").value(), 0);
   EXPECT_EQ(dataset->create_time_ms, added->create_time_ms);
   EXPECT_GT(dataset->create_time_ms, 1'600'000'000'000);
   EXPECT_EQ(dataset->train.file_name, "0.conll");
@@ -154,7 +158,7 @@ TEST_F(DatasetRegistryTest, UploadsOfOneNameAtOnceStoreItOnce) {
       WriteFile(incoming / "0", text);
       std::vector<DatasetLineError> errors;
       const absl::Status status =
-          registry_->Add("fin", {"0", Sha256Hex(text), incoming / "0"}, std::nullopt, errors).status();
+          registry_->Add("fin", "ann", {"0", Sha256Hex(text), incoming / "0"}, std::nullopt, errors).status();
       EXPECT_TRUE(status.ok() || absl::IsAlreadyExists(status)) << status;
       if (status.ok()) ++stored;
     });

@@ -42,6 +42,10 @@ class Trainer {
       Write(TrainingFailed{"INVALID_ARGUMENT", spec_.train_name + ":12: bad tag"});
       return 1;
     }
+    if (behaviour == FakeTrainer::kLoseRank) {
+      Write(TrainingFailed{"UNAVAILABLE", "rank 1 of 2 was lost: connection closed"});
+      return 1;
+    }
     TrainingStart start;
     start.word_lookup.micro.f1 = 0.5;
     start.total_steps = 20;
@@ -74,7 +78,12 @@ class Trainer {
       default:
         break;
     }
-    Epoch(1, 0.75, true);
+    const bool again = spec_.keep_state && fs::exists(folder_ / "state");
+    if (!again) Epoch(1, 0.75, true);
+    if (behaviour == FakeTrainer::kKillItselfOnce && !again) {
+      if (spec_.keep_state) fs::create_directory(folder_ / "state");
+      raise(SIGKILL);
+    }
     for (int tick = 0; behaviour == FakeTrainer::kWaitForFile && tick < kMostTicks; ++tick) {
       if (fs::exists(folder_ / "go")) break;
       Sleep();

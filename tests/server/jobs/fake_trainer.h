@@ -17,6 +17,8 @@ enum class FakeTrainer : uint64_t {
   kWaitForFile,      // as kSucceed, but between the epochs it waits until the file `go` is in its folder
   kDamageLog,        // writes a bad line with others behind it, then runs on
   kSpoilCheckpoint,  // as kSucceed, but what it writes is no checkpoint
+  kKillItselfOnce,   // SIGKILL after the first epoch; started again it goes on with the second, as fintag-train would
+  kLoseRank,         // says that one of several trainers was lost and exits with 1
 };
 
 }  // namespace fintag::server

@@ -43,6 +43,24 @@ TEST(JobFolder, LinksTheCheckpointSoThatItOutlivesTheJob) {
   EXPECT_EQ(FileText(to / "model.safetensors"), "weights");
 }
 
+TEST(JobFolder, RemovesWhatWasHalfWrittenAndKeepsTheCheckpoint) {
+  const TemporaryFolder temporary;
+  const JobFolder folder(temporary.path() / "job");
+  WriteFile(folder.checkpoint() / "config.json", "{}");
+  WriteFile(folder.path() / "job.json", "{}");
+  WriteFile(folder.path() / "job.json.tmp", "{");
+  WriteFile(folder.path() / ".scratch-17", "");
+  WriteFile(folder.path() / ".checkpoint.new" / "config.json", "{");
+  folder.RemoveHalfWritten();
+  EXPECT_EQ(FileText(folder.checkpoint() / "config.json"), "{}");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()), 2);
+  // Killed between the two renames that some file systems need.
+  fs::rename(folder.checkpoint(), folder.path() / ".checkpoint.old");
+  folder.RemoveHalfWritten();
+  EXPECT_EQ(FileText(folder.checkpoint() / "config.json"), "{}");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()), 2);
+}
+
 TEST(JobFolder, TakesNoLinksOverAndMakesFilesReadable) {
   const TemporaryFolder temporary;
   const JobFolder folder(temporary.path() / "job");

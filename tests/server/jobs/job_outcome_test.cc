@@ -83,6 +83,9 @@ TEST(JobOutcome, FailuresCarryTheirReason) {
   };
   TrainerEnd end;
   EXPECT_EQ(reason(HistoryOf({}), end), "the trainer ended without a result while the server was not running");
+  end.restored = true;
+  EXPECT_THAT(reason(HistoryOf({0.5}), end), HasSubstr("running when the backup was made"));
+  end.restored = false;
   end.exit = WorkerExit{};
   EXPECT_EQ(reason(HistoryOf({0.5}), end), "the trainer ended without a result");
   end.exit = WorkerExit{-1, SIGKILL};

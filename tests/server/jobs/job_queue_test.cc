@@ -366,6 +366,20 @@ TEST_F(JobQueueTest, ARetryOfCreateMakesNoSecondJob) {
   EXPECT_THAT(folders, testing::UnorderedElementsAre(first.id, ".incoming"));
 }
 
+TEST_F(JobQueueTest, AJobThatIsDeletedAtItsEndIsNoTrouble) {
+  // Between its final event and the close of its log.
+  on_event_ = [this](const Job& job, const Event& event) {
+    const auto* change = std::get_if<StateChanged>(&event.what);
+    if (change != nullptr && IsFinalState(change->state)) {
+      EXPECT_TRUE(store_->Delete(job.id).ok());
+    }
+  };
+  const std::string id = Create(FakeTrainer::kSucceed);
+  WaitFor([&] { return absl::IsNotFound(store_->Get(id).status()); });
+  Sleep(300);
+  EXPECT_THAT(Troubles(id), IsEmpty());
+}
+
 TEST_F(JobQueueTest, WhatAJobNeedsCannotBeDeletedUntilItIsDone) {
   const std::string id = Create(FakeTrainer::kRunUntilTold);
   EXPECT_TRUE(absl::IsFailedPrecondition(datasets_->Delete("fin")));

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "server/jobs/job_id.h"
+#include "server/storage/limit_error.h"
 #include "server/storage/resource_name.h"
 #include "tests/server/storage/temporary_folder.h"
 
@@ -47,6 +48,8 @@ class JobStoreTest : public testing::Test {
     job.base = "models/base/versions/1";
     job.model = "models/fin";
     job.request_id = request_id;
+    job.trace_id = "trace-" + request_id;
+    job.owner = "ann";
     return job;
   }
 
@@ -81,6 +84,8 @@ TEST_F(JobStoreTest, KeepsEveryFieldOverARestart) {
   EXPECT_EQ(read.base, job.base);
   EXPECT_EQ(read.model, job.model);
   EXPECT_EQ(read.request_id, "r1");
+  EXPECT_EQ(read.trace_id, "trace-r1");
+  EXPECT_EQ(read.owner, "ann");
   EXPECT_EQ(read.options.epochs, 7);
   EXPECT_EQ(read.options.learning_rate, 1.0 / 3);
   EXPECT_EQ(read.options.dropout, 0.25);
@@ -90,6 +95,23 @@ TEST_F(JobStoreTest, KeepsEveryFieldOverARestart) {
   EXPECT_EQ(read.options.precision, "bf16");
   EXPECT_EQ(read.create_time_ms, inserted.create_time_ms);
   EXPECT_EQ(read.start_time_ms, 0);
+}
+
+TEST_F(JobStoreTest, AnOwnerHasSoManyJobsThatHaveNotEnded) {
+  JobStore store(*database_, 2);
+  bool created = false;
+  const Job first = store.Insert(Specification("1"), created).value();
+  ASSERT_TRUE(store.Insert(Specification("2"), created).ok());
+  const absl::Status refused = store.Insert(Specification("3"), created).status();
+  EXPECT_EQ(LimitOf(refused), "max-caller-jobs");
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("ann has 2 jobs that wait or run"));
+  EXPECT_FALSE(created);
+  EXPECT_EQ(store.Insert(Specification("1"), created)->id, first.id);  // a retry makes none
+  Job others = Specification("4");
+  others.owner = "bob";
+  EXPECT_TRUE(store.Insert(others, created).ok());
+  ASSERT_TRUE(store.Move(first.id, kCancelled).ok());
+  EXPECT_TRUE(store.Insert(Specification("3"), created).ok());
 }
 
 TEST_F(JobStoreTest, MakesIdsThatAreResourceIds) {
@@ -209,6 +231,13 @@ TEST_F(JobStoreTest, DeletesFinalJobsOnly) {
   EXPECT_TRUE(store_->Delete(job.id).ok());
   EXPECT_TRUE(absl::IsNotFound(store_->Get(job.id).status()));
   EXPECT_TRUE(absl::IsNotFound(store_->Delete(job.id)));
+}
+
+TEST_F(JobStoreTest, TimesStayInOrderThoughTheClockWasSetBack) {
+  const Job job = Insert();
+  Run("UPDATE jobs SET create_time_ms = 9000000000000");
+  EXPECT_EQ(store_->Move(job.id, kValidating)->start_time_ms, 9000000000000);
+  EXPECT_EQ(store_->Move(job.id, kFailed, "why")->end_time_ms, 9000000000000);
 }
 
 }  // namespace

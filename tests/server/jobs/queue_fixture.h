@@ -27,7 +27,8 @@ class QueueFixture : public testing::Test {
     const std::filesystem::path upload = datasets_->MakeIncomingFolder().value();
     WriteFile(upload / "0", corpus);
     std::vector<DatasetLineError> errors;
-    EXPECT_TRUE(datasets_->Add("fin", {"train.conll", Sha256Hex(corpus), upload / "0"}, std::nullopt, errors).ok());
+    EXPECT_TRUE(
+        datasets_->Add("fin", "ann", {"train.conll", Sha256Hex(corpus), upload / "0"}, std::nullopt, errors).ok());
     const std::filesystem::path import = models_->MakeIncomingFolder().value();
     std::filesystem::copy(std::filesystem::path(FINTAG_TEST_DATA) / "golden" / "checkpoints" / "safetensors", import);
     const absl::Status added = models_->Add("base", import, {}, "").status();
@@ -56,6 +57,7 @@ class QueueFixture : public testing::Test {
   void StartQueue() {
     JobObservers observers;
     observers.on_event = [this](const Job& job, const Event& event) {
+      if (on_event_) on_event_(job, event);
       const std::lock_guard<std::mutex> lock(mutex_);
       reported_[job.id].push_back(event.sequence);
     };
@@ -154,6 +156,7 @@ class QueueFixture : public testing::Test {
   std::unique_ptr<ModelRegistry> models_;
   std::unique_ptr<JobStore> store_;
   std::unique_ptr<JobQueue> queue_;
+  std::function<void(const Job&, const Event&)> on_event_;  // by the queue's thread
 
  private:
   std::mutex mutex_;

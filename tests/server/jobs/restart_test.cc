@@ -103,6 +103,17 @@ TEST_F(RestartTest, ATrainerThatDiedMeanwhileFails) {
   EXPECT_THAT(final_state.reason, HasSubstr("the trainer ended without a result while the server was not running"));
 }
 
+TEST_F(RestartTest, WhatAKilledTrainerWasWritingGoes) {
+  const std::string id = LeaveJob(FakeTrainer::kRunUntilTold, {JobState::kValidating, JobState::kRunning},
+                                  {State("QUEUED"), State("VALIDATING"), Of(TrainingStart{}), Epoch()});
+  LeaveCheckpoint(id);
+  WriteFile(Folder(id) / ".checkpoint.new" / "config.json", "{");
+  StartQueue();
+  EXPECT_EQ(FinalState(id).state, "FAILED");
+  EXPECT_FALSE(fs::exists(Folder(id) / ".checkpoint.new"));
+  EXPECT_TRUE(fs::exists(Folder(id) / "checkpoint" / "config.json"));
+}
+
 TEST_F(RestartTest, AnAdoptedTrainerCanBeCancelledAndItsDeathIsSeen) {
   StartQueue();
   const std::string deaf = Create(FakeTrainer::kIgnoreSigterm);

@@ -8,8 +8,11 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <set>
 #include <thread>
+#include <vector>
 
+#include "absl/strings/str_split.h"
 #include "tests/server/storage/temporary_folder.h"
 
 namespace fintag::server {
@@ -32,7 +35,7 @@ class WorkerProcessTest : public testing::Test {
     WriteFile(folder_.path() / "trainer", "#!/bin/sh\n" + script);
     fs::permissions(folder_.path() / "trainer", fs::perms::owner_all);
     absl::StatusOr<std::unique_ptr<WorkerProcess>> process =
-        WorkerProcess::Start(folder_.path() / "trainer", job_, limits_);
+        WorkerProcess::Start(folder_.path() / "trainer", job_, limits_, processes_);
     if (!process.ok()) return process.status();
     process_ = *std::move(process);
     return absl::OkStatus();
@@ -60,6 +63,7 @@ class WorkerProcessTest : public testing::Test {
   TemporaryFolder folder_;
   const fs::path job_ = folder_.path() / "job";
   TrainerLimits limits_;
+  int32_t processes_ = 1;
   std::unique_ptr<WorkerProcess> process_;
 };
 
@@ -73,6 +77,53 @@ TEST_F(WorkerProcessTest, TellsExitStatusAndKeepsTheOutput) {
   EXPECT_EQ(Output(), "--job " + fs::canonical(job_).string() + "\nwrong\n");
   EXPECT_EQ(process_->Poll()->exit_code, 7);
   process_->Kill();  // harmless now
+}
+
+TEST_F(WorkerProcessTest, StartsSeveralThatKnowOfEachOther) {
+  processes_ = 3;
+  ASSERT_TRUE(
+      Start("echo $RANK $LOCAL_RANK $WORLD_SIZE $MASTER_ADDR $MASTER_PORT $OMP_NUM_THREADS $1 > rank$RANK").ok());
+  EXPECT_EQ(Wait().exit_code, 0);
+  std::set<std::string> ports;
+  for (const int rank : {0, 1, 2}) {
+    const std::vector<std::string> told =
+        absl::StrSplit(FileText(job_ / ("rank" + std::to_string(rank))), absl::ByAnyChar(" \n"), absl::SkipEmpty());
+    ASSERT_EQ(told.size(), 7u);
+    EXPECT_EQ(told[0], std::to_string(rank));
+    EXPECT_EQ(told[1], std::to_string(rank));
+    EXPECT_EQ(told[2], "3");
+    EXPECT_EQ(told[3], "127.0.0.1");
+    ports.insert(told[4]);
+    EXPECT_GE(std::stoi(told[5]), 1);
+    EXPECT_EQ(told[6], "--job");
+  }
+  EXPECT_EQ(ports.size(), 1u);
+  EXPECT_GT(std::stoi(*ports.begin()), 0);
+}
+
+TEST_F(WorkerProcessTest, OneThatFailsEndsTheOthers) {
+  processes_ = 3;
+  ASSERT_TRUE(
+      Start("touch rank$RANK\n[ $RANK = 1 ] || exec sleep 100\nuntil [ -e rank0 ] && [ -e rank2 ]; do :; done\nexit 7")
+          .ok());
+  const pid_t group = process_->pid();
+  EXPECT_EQ(Wait().exit_code, 7);
+  EXPECT_THAT(Output(), HasSubstr("rank 1 of 3 ended with status 7: the others are ended"));
+  for (int i = 0; i < 1000 && kill(-group, 0) == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_NE(kill(-group, 0), 0) << "some of it is left";
+}
+
+TEST_F(WorkerProcessTest, SeveralAreFoundAgainAndToldToStopTogether) {
+  processes_ = 2;
+  ASSERT_TRUE(Start("trap 'echo told $RANK; exit 0' TERM; touch rank$RANK; while :; do sleep 0.05; done").ok());
+  WaitFor(job_ / "rank0");
+  WaitFor(job_ / "rank1");
+  const std::unique_ptr<WorkerProcess> found = WorkerProcess::Find(job_);
+  ASSERT_NE(found, nullptr);
+  found->Terminate();
+  EXPECT_EQ(Wait().exit_code, 0);
+  EXPECT_THAT(Output(), HasSubstr("told 0"));
+  EXPECT_THAT(Output(), HasSubstr("told 1"));
 }
 
 TEST_F(WorkerProcessTest, TellsTheSignalThatKilledIt) {

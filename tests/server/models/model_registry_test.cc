@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "core/training/sha256.h"
+#include "server/storage/stored_bytes.h"
 #include "tests/server/storage/temporary_folder.h"
 
 namespace fintag::server {
@@ -73,6 +74,7 @@ class ModelRegistryTest : public testing::Test {
 
 TEST_F(ModelRegistryTest, DescribesATaggerAndKeepsItOverARestart) {
   ModelOrigin origin;
+  origin.owner = "ann";
   origin.job = "jobs/j1";
   origin.base = "models/base/versions/1";
   origin.dataset = "datasets/fin";
@@ -92,6 +94,8 @@ TEST_F(ModelRegistryTest, DescribesATaggerAndKeepsItOverARestart) {
   ASSERT_THAT(model->versions, SizeIs(1));
   const ModelVersion& version = model->versions[0];
   EXPECT_EQ(version.name(), "models/fin/versions/1");
+  EXPECT_EQ(version.owner, "ann");
+  EXPECT_EQ(StoredBytes(*database_, "ann").value(), version.size_bytes);
   EXPECT_EQ(version.create_time_ms, added->create_time_ms);
   EXPECT_FALSE(version.is_base());
   EXPECT_THAT(version.tags, Contains("B-ORG"));

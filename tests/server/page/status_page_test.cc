@@ -45,6 +45,8 @@ class FakeTraining final : public fintag::v1::TrainingService::Service {
   }
   grpc::Status GetJob(grpc::ServerContext* context, const fintag::v1::GetJobRequest* request,
                       fintag::v1::Job* response) override {
+    const auto trace = context->client_metadata().find("traceparent");
+    traceparent = {trace->second.data(), trace->second.size()};
     time_left = std::chrono::duration<double>(context->deadline() - std::chrono::system_clock::now()).count();
     if (request->name() != "jobs/a") return {grpc::StatusCode::NOT_FOUND, "there is no " + request->name()};
     response->set_name(request->name());
@@ -60,6 +62,7 @@ class FakeTraining final : public fintag::v1::TrainingService::Service {
   }
   std::string token;
   std::vector<std::string> authorization;
+  std::string traceparent;
   std::string progress_of;
   int64_t after = -1;
   double time_left = 0;
@@ -166,6 +169,21 @@ TEST_F(StatusPageTest, EveryAnswerHasTheSecurityHeaders) {
                       Contains(Pair("X-Content-Type-Options", "nosniff")),
                       Contains(Pair("Referrer-Policy", "no-referrer")), Contains(Pair("Cache-Control", "no-store"))));
     EXPECT_THAT(answer.headers, Not(Contains(Pair("Access-Control-Allow-Origin", testing::_))));
+  }
+}
+
+TEST_F(StatusPageTest, TheTraceGoesAlongAndComesBack) {
+  const auto ask = [&](const std::string& path, const std::string& traceparent) {
+    const HttpResponse answer =
+        page_->Answer({"GET", path, {}, {{"host", "localhost"}, {"traceparent", traceparent}}, ""});
+    EXPECT_THAT(answer.headers, Contains(Pair("traceparent", training_.traceparent)));
+    return training_.traceparent;
+  };
+  for (const char* path : {"/api/jobs/a", "/api/jobs/none"}) {
+    const std::string given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    EXPECT_THAT(ask(path, given), StartsWith(given.substr(0, 36)));
+    // What is no traceparent, and no metadata of gRPC's either.
+    EXPECT_THAT(ask(path, "\x01\xff"), testing::MatchesRegex("00-[0-9a-f]{32}-[0-9a-f]{16}-00"));
   }
 }
 

@@ -68,13 +68,14 @@ class LoadedModelsTest : public ::testing::Test {
   void Create(int64_t max_memory_bytes) {
     LoadedModelsOptions options;
     options.max_memory_bytes = max_memory_bytes;
-    models_ = LoadedModels::Create(
-        registry_, options,
-        [this](const ModelVersion& version, const BatchReport& report) {
-          std::lock_guard lock(log_.mutex);
-          batches_[version.name()] += report.windows;
-        },
-        [this](const std::filesystem::path& folder, const TaggerOptions&) { return Load(folder); });
+    models_ = LoadedModels::Create(registry_, options,
+                                   {[this](const ModelVersion& version, const BatchReport& report) {
+                                      std::lock_guard lock(log_.mutex);
+                                      batches_[version.name()] += report.windows;
+                                    },
+                                    nullptr},
+                                   [this](const ModelVersion&, const std::filesystem::path& folder,
+                                          const TaggerOptions&) { return Load(folder); });
   }
 
   absl::StatusOr<std::unique_ptr<Tagger>> Load(const std::filesystem::path& folder) {
@@ -96,7 +97,8 @@ class LoadedModelsTest : public ::testing::Test {
 
   static absl::Status Use(const LoadedModel& model) {
     std::vector<EncodedSentence> sentences = {MakeSentence(1, 4)};
-    return model.scheduler->Run(sentences, kNever, [] { return false; });
+    return model.scheduler->Run(
+        sentences, kNever, [] { return false; }, "");
   }
 
   NamesOnly registry_;

@@ -26,13 +26,17 @@ class TagSchedulerTest : public ::testing::Test {
     options.max_batch_tokens = max_batch_tokens;
     options.max_queue_tokens = max_queue_tokens;
     scheduler_ = TagScheduler::Start(std::make_shared<FakeTagger>(log_), options,
-                                     [this](const BatchReport& report) { reports_.push_back(report); });
+                                     {[this](const BatchReport& report) { reports_.push_back(report); },
+                                      [this](const DroppedRequest& dropped) {
+                                        std::lock_guard lock(log_.mutex);
+                                        drops_.push_back(dropped);
+                                      }});
   }
 
   absl::Status Run(
       std::vector<EncodedSentence>& sentences, SystemClock::time_point deadline = SystemClock::time_point::max(),
       const std::function<bool()>& cancelled = [] { return false; }) {
-    return scheduler_->Run(sentences, deadline, cancelled);
+    return scheduler_->Run(sentences, deadline, cancelled, "trace");
   }
 
   // Runs one sentence in a thread of its own; returns once it is queued or in the model.
@@ -43,7 +47,7 @@ class TagSchedulerTest : public ::testing::Test {
     const size_t batches = log_.batch_count();
     std::future<absl::Status> status =
         std::async(std::launch::async, [this, &sentences, deadline, cancelled = std::move(cancelled)] {
-          return scheduler_->Run(sentences, deadline, cancelled);
+          return scheduler_->Run(sentences, deadline, cancelled, "trace");
         });
     EXPECT_TRUE(Eventually([&] { return scheduler_->queue_tokens() != before || log_.batch_count() != batches; }));
     return status;
@@ -68,6 +72,7 @@ class TagSchedulerTest : public ::testing::Test {
   }
 
   TaggerLog log_;
+  std::vector<DroppedRequest> drops_;
   std::vector<BatchReport> reports_;  // of the model's thread; read once it ended
   std::vector<EncodedSentence> first_sentences_ = {MakeSentence(1, 1)};
   std::unique_ptr<TagScheduler> scheduler_;
@@ -293,6 +298,22 @@ TEST_F(TagSchedulerTest, EndFinishesWhatIsQueued) {
     for (auto& answer : answers) EXPECT_TRUE(answer.get().ok());
     EXPECT_TRUE(first_.get().ok());
   }
+}
+
+TEST_F(TagSchedulerTest, TellsByTraceIdWhatIsDroppedAfterItCame) {
+  Start(10, 100);
+  HoldUp();
+  std::vector<EncodedSentence> late = {MakeSentence(1, 5)};
+  EXPECT_TRUE(absl::IsDeadlineExceeded(Run(late, SystemClock::now() + std::chrono::milliseconds(30))));
+  std::vector<EncodedSentence> large = {MakeSentence(1, 101)};
+  EXPECT_TRUE(absl::IsInvalidArgument(Run(large)));  // it never came in
+  log_.gate.Open();
+  EXPECT_TRUE(first_.get().ok());
+  ASSERT_EQ(drops_.size(), 1U);
+  EXPECT_EQ(drops_[0].trace_id, "trace");
+  EXPECT_TRUE(absl::IsDeadlineExceeded(drops_[0].status));
+  EXPECT_EQ(drops_[0].tokens, 5);
+  EXPECT_GE(drops_[0].seconds, 0.03);
 }
 
 }  // namespace

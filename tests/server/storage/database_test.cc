@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include <atomic>
 #include <string>
@@ -180,6 +181,35 @@ TEST_F(DatabaseTest, MigratesAnOlderStoreAndKeepsWhatIsInIt) {
   EXPECT_EQ(rows[0].Text(0), "fin");
   EXPECT_EQ(rows[0].Text(1), "old");
   EXPECT_EQ(database_->Query("PRAGMA user_version").value()[0].Int(0), static_cast<int64_t>(migrations.size()));
+}
+
+TEST(Schema, EveryOlderStoreBecomesANewOne) {
+  for (size_t seen = 1; seen < Migrations().size(); ++seen) {
+    const TemporaryFolder folder;
+    const std::filesystem::path file = folder.path() / "fintag.db";
+    {
+      // Database::Open would bring it up to date at once.
+      sqlite3* old = nullptr;
+      ASSERT_EQ(sqlite3_open(file.c_str(), &old), SQLITE_OK);
+      std::string sql;
+      for (size_t i = 0; i < seen; ++i) {
+        for (const std::string_view statement : Migrations()[i]) sql += std::string(statement) + ";";
+      }
+      sql += "PRAGMA user_version = " + std::to_string(seen) + ";";
+      sql +=
+          "INSERT INTO jobs (id, state, dataset, base, model, options, request_id, create_time_ms, start_time_ms, "
+          "end_time_ms, failure_reason, model_version, log_closed) "
+          "VALUES ('old', 'SUCCEEDED', '', '', '', '{}', '', 1, 2, 3, '', '', 1)";
+      ASSERT_EQ(sqlite3_exec(old, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(old);
+      sqlite3_close(old);
+    }
+    const auto database = Database::Open(file);
+    ASSERT_TRUE(database.ok()) << database.status();
+    const std::vector<Row> rows = (*database)->Query("SELECT id, trace_id FROM jobs").value();
+    ASSERT_EQ(rows.size(), 1u);
+    EXPECT_EQ(rows[0].Text(0), "old");
+    EXPECT_EQ(rows[0].Text(1), "");
+  }
 }
 
 TEST_F(DatabaseTest, MigrationThatFailsLeavesTheStoreAsItWas) {

@@ -50,5 +50,34 @@ TEST(ProcessUsage, KnowsWhenAProcessStarted) {
   EXPECT_TRUE(absl::IsNotFound(ReadProcessUsage(child).status()));
 }
 
+TEST(ProcessUsage, OfAGroupIsThatOfAllItsProcesses) {
+  std::vector<pid_t> group;
+  for (int i = 0; i < 3; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      pause();
+      _exit(0);
+    }
+    group.push_back(child);
+    ASSERT_EQ(setpgid(child, group.front()), 0);
+  }
+  int64_t resident = 0, files = 0;
+  for (const pid_t pid : group) {
+    resident += ReadProcessUsage(pid)->resident_bytes;
+    files += ReadProcessUsage(pid)->open_files;
+  }
+  const auto usage = ReadGroupUsage(group.front());
+  const auto alone = ReadProcessUsage(group.front());
+  for (const pid_t pid : group) {
+    kill(pid, SIGKILL);
+    waitpid(pid, nullptr, 0);
+  }
+  ASSERT_TRUE(usage.ok()) << usage.status();
+  EXPECT_EQ(usage->resident_bytes, resident);
+  EXPECT_EQ(usage->open_files, files);
+  EXPECT_EQ(usage->start_unix_seconds, alone->start_unix_seconds);
+  EXPECT_TRUE(absl::IsNotFound(ReadGroupUsage(group.front()).status()));
+}
+
 }  // namespace
 }  // namespace fintag::server

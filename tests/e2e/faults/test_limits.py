@@ -1,0 +1,80 @@
+"""No file descriptors left, and no memory: taken from the running server, and given back."""
+import os
+import pathlib
+import re
+import subprocess
+import time
+
+import grpc
+import pytest
+from conftest import BASE, CORPUS, sentences, state_of, wait_for
+from fintag.v1 import dataset_pb2, dataset_pb2_grpc
+from test_disk import TEXTS, refused
+
+
+def limit(server, what, value):
+    set_to = subprocess.run(["prlimit", "--pid", str(server.process.pid), f"--{what}={value}:"], capture_output=True,
+                            text=True, check=False)
+    if set_to.returncode != 0:
+        pytest.skip(f"prlimit: {set_to.stderr.strip()}")
+
+
+def on_a_new_connection(server, timeout=10):
+    channel = server.connect()
+    try:
+        return dataset_pb2_grpc.DatasetServiceStub(channel).ListDatasets(dataset_pb2.ListDatasetsRequest(),
+                                                                         timeout=timeout)
+    finally:
+        channel.close()
+
+
+def test_without_descriptors_connections_are_turned_away_until_there_are_some(start_server, quick_tagger):
+    server = start_server()
+    server.import_model("base", BASE)
+    server.import_model("tagger", quick_tagger)
+    server.upload("small", sentences(CORPUS / "train.conll", 10))
+    server.tag(TEXTS)
+    limit(server, "nofile", len(os.listdir(f"/proc/{server.process.pid}/fd")))
+    start = time.monotonic()
+    refused(lambda: on_a_new_connection(server), grpc.StatusCode.UNAVAILABLE)
+    assert time.monotonic() - start < 5  # told, not kept waiting
+    wait_for(lambda: re.search(r"connections are refused.*Too many open files.*raise the server's limit",
+                               server.text()), what="the log")
+    # Who is connected is served, but for what needs a file.
+    server.tag(TEXTS)
+    refused(lambda: server.submit(epochs=1), grpc.StatusCode.RESOURCE_EXHAUSTED, "Too many open files")
+    limit(server, "nofile", 1000)
+    assert len(on_a_new_connection(server).datasets) == 1
+    wait_for(lambda: "connections are taken again" in server.text(), what="the log")
+    assert server.metric("process_max_fds") == 1000
+    job = server.submit(epochs=1, model="other")
+    assert [state_of(e) for e in server.watch(job.name)][-1] == "SUCCEEDED"
+
+
+def data_bytes(server):
+    status = pathlib.Path(f"/proc/{server.process.pid}/status").read_text(encoding="ascii")
+    return int(re.search(r"VmData:\s+(\d+) kB", status)[1]) << 10
+
+
+def test_a_call_without_memory_is_refused_and_the_next_one_served(start_server, quick_tagger):
+    server = start_server()
+    server.import_model("tagger", quick_tagger)
+    server.import_model("second", quick_tagger)
+    expected = server.tag(TEXTS).results[0]
+    limit(server, "data", data_bytes(server) + (32 << 20))
+    refused(lambda: server.tag(TEXTS, model="models/second"), grpc.StatusCode.RESOURCE_EXHAUSTED, "memory")
+    assert server.tag(TEXTS).results[0] == expected
+    limit(server, "data", "unlimited")
+    assert server.tag(TEXTS, model="models/second").results[0] == expected
+
+
+def test_a_trainer_without_memory_fails_alone(start_server, quick_tagger):
+    server = start_server("--trainer-memory", "160MB")
+    server.import_model("base", BASE)
+    server.import_model("tagger", quick_tagger)
+    server.upload("small", sentences(CORPUS / "train.conll", 30))
+    job = server.submit(epochs=1)
+    assert [state_of(e) for e in server.watch(job.name)][-1] == "FAILED"
+    assert "out of memory" in server.job(job.name).failure_reason
+    server.tag(TEXTS)
+    assert server.metric('fintag_jobs_ended_total{state="FAILED"}') == 1
