@@ -60,14 +60,13 @@ class RunningService final : public Service {
     logger_.Write(
         Severity::kInfo, "listening",
         {{"grpc", StrCat(api_->port())}, {"http", StrCat(http_->port())}, {"data", options.data_dir.string()}});
-    listening_ = true;
     LogHead();
     return absl::OkStatus();
   }
 
   void Stop() override {
     if (stopping_.exchange(true)) return;
-    ready_ = false;
+    const bool served = ready_.exchange(false);
     reads_.Stop();
     if (page_ != nullptr) page_->Stop(std::chrono::seconds(stop_seconds_));
     if (api_ != nullptr) api_->Stop(std::chrono::seconds(stop_seconds_));
@@ -83,7 +82,7 @@ class RunningService final : public Service {
     tls_.reset();
     if (!started_) return;
     audit_->Write(OwnEntry("Stop", "", "OK", StrCat("fintagd ", kVersion))).IgnoreError();
-    if (listening_) LogHead();  // of a start that fails, the reason is all that is said
+    if (served) LogHead();  // of a start that fails, the reason is all that is said
   }
 
  private:
@@ -348,7 +347,6 @@ class RunningService final : public Service {
   FolderLock lock_;
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> ready_ = false;
-  bool listening_ = false;
   std::atomic<bool> audit_fails_ = false;
   bool started_ = false;
   int32_t stop_seconds_ = 10;

@@ -19,6 +19,7 @@ void CallerLimits::Allowance::Grow(double per_second, double most, absl::Time no
 absl::Status CallerLimits::Take(const std::string& caller, absl::Time now) {
   Use& use = uses_[caller];
   if (options_.calls > 0 && use.calls >= options_.calls) {
+    // No LimitError: a moment's wait, which every refusal proposes, is enough.
     return WithInfo(absl::ResourceExhaustedError(StrCat(caller, " has ", options_.calls,
                                                         " calls under way already, the most that one caller may have: "
                                                         "try again when one of them has ended")),
@@ -30,10 +31,10 @@ absl::Status CallerLimits::Take(const std::string& caller, absl::Time now) {
     if (use.requests.left < 1) {
       const absl::Duration wait = absl::Seconds((1 - use.requests.left) / rate);
       return WithRetry(
-          WithInfo(absl::ResourceExhaustedError(absl::StrFormat(
-                       "%s has made %g requests a second, the most that one caller may make: try again in %.3f s",
-                       caller, rate, absl::ToDoubleSeconds(wait))),
-                   {{"limit", "max-caller-rate"}}),
+          LimitError("max-caller-rate",
+                     absl::StrFormat(
+                         "%s has made %g requests a second, the most that one caller may make: try again in %.3f s",
+                         caller, rate, absl::ToDoubleSeconds(wait))),
           wait);
     }
     use.requests.left -= 1;

@@ -8,12 +8,7 @@
 #include "server/storage/limit_error.h"
 
 namespace fintag::server {
-namespace {
-
-// Stays free for what the server and its trainers write themselves.
-constexpr int64_t kSpared = 64 << 20;
-
-}  // namespace
+namespace {}  // namespace
 
 UploadRoom::Claim::Claim(UploadRoom& room, const std::string& caller, std::filesystem::path folder, int64_t bytes)
     : room_(room), caller_(caller), folder_(std::move(folder)), bytes_(bytes), to_come_(bytes) {
@@ -56,9 +51,9 @@ absl::Status UploadRoom::CheckDiskLocked(const std::filesystem::path& folder, in
   const int64_t to_come = to_come_ + more;
   std::error_code unknown;
   const std::filesystem::space_info space = std::filesystem::space(folder, unknown);
-  if (unknown || space.available >= static_cast<uint64_t>(to_come) + kSpared) return absl::OkStatus();
+  if (unknown || space.available >= static_cast<uint64_t>(to_come) + kSparedBytes) return absl::OkStatus();
   return absl::ResourceExhaustedError(StrCat("the server's disk has ", space.available, " bytes free, of which ",
-                                             kSpared, " stay so, and there are ", to_come,
+                                             kSparedBytes, " stay so, and there are ", to_come,
                                              " to come, those of other uploads included: ", kMakeRoom));
 }
 

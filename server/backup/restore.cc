@@ -28,7 +28,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kLargestManifest = 1 << 20;
-constexpr int64_t kSpared = 64 << 20;  // stays free for what the server writes itself
 
 absl::Status ErrorOf(const std::error_code& error, std::string_view what, const fs::path& path) {
   return DiskError(error.value(), StrCat(what, " ", path.string()));
@@ -94,9 +93,9 @@ absl::StatusOr<Manifest> ReadManifest(TarReader& tar, const fs::path& file) {
 absl::Status CheckRoom(const fs::path& folder, int64_t bytes) {
   std::error_code unknown;
   const fs::space_info space = fs::space(folder, unknown);
-  if (unknown || space.available >= static_cast<uint64_t>(bytes) + kSpared) return absl::OkStatus();
+  if (unknown || space.available >= static_cast<uint64_t>(bytes) + kSparedBytes) return absl::OkStatus();
   return absl::ResourceExhaustedError(StrCat("the disk of ", folder.string(), " has ", space.available,
-                                             " bytes free, and the backup needs ", bytes, " and ", kSpared,
+                                             " bytes free, and the backup needs ", bytes, " and ", kSparedBytes,
                                              " to work with: restore to a larger disk"));
 }
 

@@ -11,12 +11,12 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <system_error>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_split.h"
-#include "absl/time/clock.h"
 #include "core/text/strings.h"
 
 namespace fintag::server {
@@ -138,8 +138,9 @@ absl::StatusOr<CommandResult> RunCommand(const std::vector<std::string>& argumen
     std::erase(opened, descriptor);
   }
   CommandResult result;
-  const absl::Time deadline = absl::Now() + patience;
-  const auto given_up = [&] { return absl::Now() >= deadline || stopped(); };
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point deadline = Clock::now() + absl::ToChronoMilliseconds(patience);
+  const auto given_up = [&] { return Clock::now() >= deadline || stopped(); };
   const bool ended = ReadBoth(output[0], errors[0], given_up, result);
   if (!ended) kill(pid, SIGKILL);
   int status = 0;

@@ -24,7 +24,7 @@
 #include "absl/strings/strip.h"
 #include "core/text/strings.h"
 #include "core/training/file_io.h"
-#include "server/jobs/rank_group.h"
+#include "server/jobs/local_ranks.h"
 #include "server/jobs/trainer_environment.h"
 
 namespace fintag::server {

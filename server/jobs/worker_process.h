@@ -1,5 +1,5 @@
 // A trainer on this machine: started in a process group of its own, found again by its pid file after a restart. Where
-// a job has several, they are one group (rank_group.h).
+// a job has several, they are one group (local_ranks.h).
 #pragma once
 
 #include <sys/types.h>

@@ -9,6 +9,8 @@
 #include <cerrno>
 
 #include "core/text/strings.h"
+#include "server/storage/disk_error.h"
+#include "server/storage/folders.h"
 
 namespace fintag::server {
 namespace {
@@ -107,18 +109,13 @@ absl::StatusOr<int64_t> AuditLog::Recover() {
   if (size_ < size && (ftruncate(descriptor_, size_) != 0 || fsync(descriptor_) != 0)) return CannotWrite(errno);
   if (size == 0) {
     // A new file is there after a power cut only once its folder is synced.
-    const int folder = open(file_.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder >= 0) {
-      fsync(folder);
-      close(folder);
-    }
+    SyncFolder(file_.parent_path()).IgnoreError();
   }
   return size - size_;
 }
 
 absl::Status AuditLog::CannotWrite(int error) const {
-  const absl::Status status =
-      absl::ErrnoToStatus(error, StrCat("the audit log ", file_.string(), " cannot be written"));
+  const absl::Status status = DiskError(error, StrCat("the audit log ", file_.string(), " cannot be written"));
   const std::string what = StrCat(status.message(), ": nothing is changed until it can be. ");
   if (error == ENOSPC || error == EDQUOT) {
     return absl::ResourceExhaustedError(StrCat(what, "Make room on the disk of --data-dir"));

@@ -221,36 +221,31 @@ def server(start_server):
     return running
 
 
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory):
-    """A tagger trained for a few epochs on a good part of the corpus, exported as a checkpoint folder."""
-    folder = tmp_path_factory.mktemp("trained")
+def train_tagger(folder, train_sentences, validation_sentences, epochs):
+    """A tagger trained on a part of the corpus, exported as a checkpoint folder below `folder`."""
     running = Server(folder / "data")
     try:
         running.import_model("base", BASE)
-        running.upload("part", sentences(CORPUS / "train.conll", 250), sentences(CORPUS / "validation.conll", 40))
-        job = running.submit(dataset="part", epochs=3)
+        running.upload("part", sentences(CORPUS / "train.conll", train_sentences),
+                       sentences(CORPUS / "validation.conll", validation_sentences))
+        job = running.submit(dataset="part", epochs=epochs)
         assert [state_of(e) for e in running.watch(job.name)][-1] == "SUCCEEDED"
         running.export_model("models/tagger", folder / "checkpoint")
         return folder / "checkpoint"
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A tagger trained for a few epochs on a good part of the corpus, as a checkpoint folder."""
+    return train_tagger(tmp_path_factory.mktemp("trained"), 250, 40, epochs=3)
 
 
 @pytest.fixture(scope="session")
 def quick_tagger(tmp_path_factory):
     """A tagger of hardly any training, as a checkpoint folder: for tests that look at what becomes of it."""
-    folder = tmp_path_factory.mktemp("quick")
-    running = Server(folder / "data")
-    try:
-        running.import_model("base", BASE)
-        running.upload("few", sentences(CORPUS / "train.conll", 10), sentences(CORPUS / "validation.conll", 5))
-        job = running.submit(dataset="few", epochs=1)
-        assert [state_of(e) for e in running.watch(job.name)][-1] == "SUCCEEDED"
-        running.export_model("models/tagger", folder / "checkpoint")
-        return folder / "checkpoint"
-    finally:
-        running.stop()
+    return train_tagger(tmp_path_factory.mktemp("quick"), 10, 5, epochs=1)
 
 
 @pytest.fixture(scope="module")

@@ -92,8 +92,8 @@ def test_a_disk_that_may_only_be_read_serves_on_and_is_mended(disk_server, tmp_p
     # What the kernel does where it finds the file system damaged.
     assert disk.run("mount", "-o", "remount,abort", disk.folder).returncode == 0
     unavailable = grpc.StatusCode.UNAVAILABLE
-    refused(lambda: upload(server, "more"), unavailable, "Read-only", "See to the disk")
-    refused(lambda: server.submit(epochs=1), unavailable, "Read-only", "See to the disk")
+    refused(lambda: upload(server, "more"), unavailable, "Read-only", "mount it writable")
+    refused(lambda: server.submit(epochs=1), unavailable, "Read-only", "mount it writable")
     refused(lambda: server.datasets.DeleteDataset(dataset_pb2.DeleteDatasetRequest(name="datasets/small")), unavailable)
     server.tag(TEXTS)
     assert names(server) == known

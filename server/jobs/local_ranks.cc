@@ -1,4 +1,4 @@
-#include "server/jobs/rank_group.h"
+#include "server/jobs/local_ranks.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
