@@ -48,7 +48,7 @@ packages=(g++ cmake ninja-build ccache pkg-config ca-certificates curl unzip pyt
   zlib1g-dev prometheus-cpp-dev libcpp-httplib-dev libsqlite3-dev libarchive-dev nlohmann-json3-dev libcli11-dev libssl-dev
   libcurl4-openssl-dev libgoogle-perftools-dev libgloo-dev libgtest-dev libgmock-dev libbenchmark-dev)
 [ $with_tests = no ] || packages+=(clang-format clang-tidy prometheus npm chromium golang-go golang-google-grpc-dev
-  golang-goprotobuf-dev slurm-wlm munge)
+  golang-goprotobuf-dev slurm-wlm munge user-mode-linux)
 [ $with_fuzz = no ] || packages+=(clang libclang-rt-14-dev llvm)
 [ $only_list = no ] || { printf '%s\n' "${packages[@]}"; exit; }
 

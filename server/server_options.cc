@@ -1,7 +1,9 @@
 #include "server/server_options.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
+#include <thread>
 
 #include "core/version.h"
 
@@ -126,6 +128,10 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
                    "then keeps its state, thrice its weights, in the job's folder")
       ->check(CLI::Range(0, 1000))
       ->capture_default_str();
+  limits
+      ->add_option("--max-processes", options.max_processes,
+                   "Trainers that one job may ask for; default: the processors (2 at least), or 1,024 with slurm")
+      ->check(CLI::Range(1, 1024));
   limit("--max-message-bytes", options.api.max_message_bytes, "Largest gRPC message");
   limit("--max-calls", options.max_calls, "gRPC calls at once, beside the job watches");
   limits->add_option("--max-caller-calls", options.callers.calls, "Calls of one caller at once; default: no limit")
@@ -185,6 +191,10 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
   options.jobs.slurm = launcher == "slurm";
   // A signal goes through the scheduler, and to another machine.
   if (options.jobs.slurm) options.jobs.cancel_seconds = 10;
+  if (options.max_processes == 0) {
+    const auto processors = static_cast<int32_t>(std::thread::hardware_concurrency());
+    options.max_processes = options.jobs.slurm ? 1024 : std::max(2, processors);
+  }
   options.log_format = log_format == "json" ? LogFormat::kJson : LogFormat::kText;
   return parsed;
 }

@@ -31,6 +31,7 @@ struct ServerOptions {
   LogFormat log_format = LogFormat::kText;
   SecurityOptions security;
   CallerLimitOptions callers;
+  int32_t max_processes = 0;     // trainers of one job; chosen by the launcher where it is not given
   int64_t max_caller_jobs = 0;   // of one caller, that have not ended; 0: any number
   int64_t max_caller_bytes = 0;  // of datasets and models of one caller's; 0: any number
   int64_t max_dataset_bytes = int64_t{1} << 30;

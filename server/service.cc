@@ -232,7 +232,7 @@ class RunningService final : public Service {
       dataset_service_ = std::make_unique<DatasetService>(environment, *datasets_, *room_, options.max_dataset_bytes);
       model_service_ = std::make_unique<ModelService>(environment, *models_, *loaded_, *room_, options.max_model_bytes);
       training_service_ = std::make_unique<TrainingService>(environment, *store_, *queue_, *datasets_, *models_, *room_,
-                                                            options.max_watchers);
+                                                            options.max_watchers, options.max_processes);
       admin_service_ = std::make_unique<AdminService>(environment, *database_, options.data_dir);
     }
     tagging_service_ = std::make_unique<TaggingService>(environment, *loaded_, options.tagging);

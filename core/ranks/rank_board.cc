@@ -1,7 +1,13 @@
 #include "core/ranks/rank_board.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <exception>
 #include <functional>
+#include <optional>
 #include <set>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
@@ -69,6 +75,26 @@ std::string FirstLine(const char* what) {
   return text.substr(0, text.find('\n'));
 }
 
+// Where the ranks meet at a loopback address, a socket that listens there alone: the store asks nobody who he is, and
+// listens to all networks by itself. None for another address, or where that fails.
+std::optional<int> ListenOnLoopback(const std::string& host, uint16_t port) {
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  if (inet_pton(AF_INET, host.c_str(), &address.sin_addr) != 1) return std::nullopt;
+  if ((ntohl(address.sin_addr.s_addr) >> IN_CLASSA_NSHIFT) != IN_LOOPBACKNET) return std::nullopt;
+  const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return std::nullopt;
+  const int yes = 1;
+  setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  if (bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+      listen(descriptor, SOMAXCONN) == 0) {
+    return descriptor;
+  }
+  close(descriptor);
+  return std::nullopt;
+}
+
 absl::StatusOr<c10::intrusive_ptr<c10d::Store>> OpenStore(const RankPlace& place, Clock::time_point deadline,
                                                           const std::atomic<bool>& stop) {
   c10d::TCPStoreOptions options;
@@ -76,6 +102,7 @@ absl::StatusOr<c10::intrusive_ptr<c10d::Store>> OpenStore(const RankPlace& place
   options.isServer = place.rank == 0 && !place.agent_listens;
   options.waitWorkers = false;
   options.timeout = kOneTry;
+  if (options.isServer) options.masterListenFd = ListenOnLoopback(place.host, options.port);
   while (!stop) {
     try {
       auto store = c10::make_intrusive<c10d::TCPStore>(place.host, options);

@@ -32,6 +32,7 @@ using fintag::TrainingStart;
 constexpr int kDone = 0;
 constexpr int kFailed = 1;
 constexpr int kWrongUsage = 2;
+constexpr int kStopped = 143;  // as a shell tells SIGTERM: what it wrote is not the end's
 
 std::atomic<bool> stop_requested = false;
 static_assert(std::atomic<bool>::is_always_lock_free, "set in a signal handler");
@@ -183,14 +184,16 @@ absl::Status RunByHand(const Arguments& a, const fintag::RankPlace& place) {
   TableObserver observer(prints, a.log_steps);
   const absl::StatusOr<fintag::TrainingResult> result =
       fintag::ReadAndTrain(spec, a.output, a.state, observer, stop_requested, place);
-  if (!result.ok() || !prints) return result.status();
+  if (!result.ok()) return result.status();
+  const absl::Status status = result->cancelled ? absl::CancelledError("stopped before the end") : absl::OkStatus();
+  if (!prints) return status;
   if (result->kept_epoch == 0) {
     std::printf("stopped before the end of an epoch; nothing was written\n");
   } else {
     std::printf("%swrote epoch %d (best: %d) to %s\n", result->cancelled ? "stopped; " : "", result->kept_epoch,
                 result->best_epoch, a.output.c_str());
   }
-  return absl::OkStatus();
+  return status;
 }
 
 }  // namespace
@@ -232,5 +235,5 @@ int main(int argc, char** argv) {
   if (status.ok()) return kDone;
   const std::string who = place->distributed() ? " (" + place->Name() + ")" : "";
   std::fprintf(stderr, "fintag-train%s: %s\n", who.c_str(), std::string(status.message()).c_str());
-  return kFailed;
+  return arguments.job.empty() && absl::IsCancelled(status) ? kStopped : kFailed;
 }

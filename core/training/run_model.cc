@@ -2,11 +2,14 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <sched.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <thread>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "core/model/checkpoint_folder.h"
 #include "core/model/device.h"
@@ -19,10 +22,21 @@ namespace {
 
 constexpr int64_t kShortestWindow = 8;  // MakeWindows needs as much
 
-// Those wanted, or this process' part of all.
+// This process' part of the processors: what OMP_NUM_THREADS says, else an even share of those that it may run on,
+// which a container or a batch system limits. (std::thread::hardware_concurrency counts the machine's.)
+int Share(int32_t processes) {
+  int told = 0;
+  if (const char* text = std::getenv("OMP_NUM_THREADS"); text != nullptr && absl::SimpleAtoi(text, &told) && told > 0) {
+    return told;
+  }
+  cpu_set_t mine;
+  const int all = sched_getaffinity(0, sizeof mine, &mine) == 0 ? CPU_COUNT(&mine)
+                                                                : static_cast<int>(std::thread::hardware_concurrency());
+  return std::max(1, all / processes);
+}
+
 int32_t UseThreads(int32_t wanted, int32_t processes) {
-  const auto all = static_cast<int>(std::thread::hardware_concurrency());
-  const int threads = wanted > 0 ? wanted : std::max(1, all / processes);
+  const int threads = wanted > 0 ? wanted : Share(processes);
   at::set_num_threads(threads);
   return threads;
 }

@@ -4,7 +4,7 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
+#include <new>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <vector>
@@ -16,12 +16,9 @@
 namespace fintag {
 namespace {
 
-// Libcrypto fails here only without memory, or where an administrator forbade SHA-256: both end the program.
+// Libcrypto fails here for want of memory alone.
 void Require(int ok) {
-  if (ok != 1) {
-    std::fputs("fintag: libcrypto refuses SHA-256\n", stderr);
-    std::abort();
-  }
+  if (ok != 1) throw std::bad_alloc();
 }
 
 absl::Status UpdateFromFile(const std::filesystem::path& file, Sha256& hash) {

@@ -79,9 +79,9 @@ class TrainingRun {
   absl::Status AgreeOnRun();
   absl::Status Diverged(int64_t step) const;
   absl::Status EvaluateEpoch(EpochResult& result);
-  absl::Status Keep(const EpochResult& result);
+  absl::Status WriteKept();  // the weights as they are become the checkpoint
   absl::Status GoOnFromState();
-  absl::Status KeepState();
+  absl::Status WriteState();
   absl::StatusOr<TrainingResult> Finish();
 
   const TrainingInput& input_;
@@ -126,6 +126,10 @@ absl::Status TrainingRun::Prepare() {
     if (absl::Status restored = GoOnFromState(); !restored.ok()) return restored;
   }
   DescribeStart();
+  if (epochs_done() > 0 && record_.result.kept_epoch == epochs_done()) {
+    // It may have been killed between the state and this.
+    if (absl::Status written = WriteKept(); !written.ok()) return written;
+  }
   observer_.OnStart(record_.start);
   for (const EpochResult& epoch : record_.result.epochs) observer_.OnEpoch(epoch);
   return absl::OkStatus();
@@ -212,8 +216,13 @@ absl::StatusOr<bool> TrainingRun::RunEpoch(int32_t epoch) {
   } else if (!evaluated.ok()) {
     return evaluated;
   }
-  if (absl::Status kept = Keep(result); !kept.ok()) return kept;
-  if (absl::Status kept = KeepState(); !kept.ok()) return kept;
+  AddEpoch(result, record_.result.epochs);
+  if (result.best) record_.result.best_epoch = result.epoch;
+  const bool kept = result.best || options_.keep == KeepCheckpoint::kLast;
+  if (kept) record_.result.kept_epoch = result.epoch;
+  // The state first: a checkpoint is then never of an epoch that the run does not know of.
+  if (absl::Status written = WriteState(); !written.ok()) return written;
+  if (absl::Status written = kept ? WriteKept() : absl::OkStatus(); !written.ok()) return written;
   observer_.OnEpoch(result);
   return true;
 }
@@ -242,19 +251,14 @@ absl::Status TrainingRun::EvaluateEpoch(EpochResult& result) {
   return absl::OkStatus();
 }
 
-absl::Status TrainingRun::Keep(const EpochResult& result) {
-  AddEpoch(result, record_.result.epochs);
-  if (result.best) record_.result.best_epoch = result.epoch;
-  if (!result.best && options_.keep == KeepCheckpoint::kBest) return absl::OkStatus();
-  record_.result.kept_epoch = result.epoch;
+absl::Status TrainingRun::WriteKept() {
   if (!writes_) return absl::OkStatus();
   return WriteCheckpoint(input_.checkpoint, model_->ToCheckpoint(), input_.base,
                          {{kRecordFile, TrainingRecordJson(record_)}});
 }
 
-// Behind the checkpoint, ahead of the observer: whoever goes on from it repeats neither.
-absl::Status TrainingRun::KeepState() {
-  if (input_.state.empty() || !writes_ || epochs_done() == options_.epochs) return absl::OkStatus();
+absl::Status TrainingRun::WriteState() {
+  if (input_.state.empty() || !writes_) return absl::OkStatus();
   const TrainingResult& result = record_.result;
   TrainingState state{identity_,         steps_done_, step_->batches_done(),     result.epochs, result.best_epoch,
                       result.kept_epoch, {},          step_->optimizer().State()};

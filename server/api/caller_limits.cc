@@ -1,22 +1,21 @@
 #include "server/api/caller_limits.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "absl/strings/str_format.h"
+#include "absl/time/time.h"
 #include "core/text/strings.h"
 #include "server/api/status_conversion.h"
 #include "server/storage/limit_error.h"
 
 namespace fintag::server {
 
-void CallerLimits::Allowance::Grow(double per_second, double most, absl::Time now) {
-  const double since = absl::ToDoubleSeconds(now - at);
-  left = std::isfinite(since) ? std::min(most, left + std::max(0.0, since) * per_second) : most;
+void CallerLimits::Allowance::Grow(double per_second, double most, Clock::time_point now) {
+  left = at ? std::min(most, left + std::chrono::duration<double>(now - *at).count() * per_second) : most;
   at = now;
 }
 
-absl::Status CallerLimits::Take(const std::string& caller, absl::Time now) {
+absl::Status CallerLimits::Take(const std::string& caller, Clock::time_point now) {
   Use& use = uses_[caller];
   if (options_.calls > 0 && use.calls >= options_.calls) {
     // No LimitError: a moment's wait, which every refusal proposes, is enough.
@@ -43,7 +42,7 @@ absl::Status CallerLimits::Take(const std::string& caller, absl::Time now) {
   return absl::OkStatus();
 }
 
-absl::Status CallerLimits::TakeTokens(const std::string& caller, int64_t tokens, absl::Time now) {
+absl::Status CallerLimits::TakeTokens(const std::string& caller, int64_t tokens, Clock::time_point now) {
   constexpr char kLimit[] = "max-caller-tokens-per-minute";
   const auto most = static_cast<double>(options_.tokens_per_minute);
   const auto wanted = static_cast<double>(tokens);
@@ -69,7 +68,7 @@ absl::Status CallerLimits::TakeTokens(const std::string& caller, int64_t tokens,
   return absl::OkStatus();
 }
 
-CallerLimits::Place::Place(CallerLimits& limits, const std::string& caller, absl::Time now)
+CallerLimits::Place::Place(CallerLimits& limits, const std::string& caller, Clock::time_point now)
     : limits_(limits), caller_(caller) {
   absl::MutexLock lock(&limits_.mutex_);
   status_ = limits_.Take(caller_, now);

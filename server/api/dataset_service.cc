@@ -37,10 +37,19 @@ absl::Status DatasetService::Upload(Call& call, grpc::ServerReader<fintag::v1::U
     return status;
   }
 
+  // A repeated one stores nothing: it is not asked for room.
+  const absl::StatusOr<Dataset> stored = datasets_.Get(start.dataset_id());
+  if (stored.ok() && stored->train.sha256 == start.train().sha256() &&
+      stored->validation.has_value() == start.has_validation() &&
+      (!start.has_validation() || stored->validation->sha256 == start.validation().sha256())) {
+    response = ToMessage(*stored);
+    return absl::OkStatus();
+  }
   absl::StatusOr<std::filesystem::path> folder = datasets_.MakeIncomingFolder();
   if (!folder.ok()) return folder.status();
   const FolderGuard guard(*folder);
-  UploadRoom::Claim claim(room_, call.caller, *folder, TotalBytes(files));
+  // It is stored as parsed too: of a CoNLL file of single characters that is twice the file.
+  UploadRoom::Claim claim(room_, call.caller, *folder, TotalBytes(files), 2 * TotalBytes(files));
   absl::Status received =
       ReceiveFiles(files, fields, *folder, /*plain_names=*/false, claim, [&]() -> const std::string* {
         if (!reader.Read(&message)) return nullptr;

@@ -7,6 +7,7 @@
 #include "server/api/resource_name.h"
 #include "server/api/status_conversion.h"
 #include "server/models/published_version.h"
+#include "server/serving/checked_load.h"
 #include "server/storage/resource_name.h"
 
 namespace fintag::server {
@@ -56,6 +57,12 @@ absl::Status ModelService::Import(Call& call, grpc::ServerReader<fintag::v1::Imp
     return status;
   }
 
+  // A repeated one stores nothing: it is not asked for room.
+  if (absl::StatusOr<ModelVersion> added = models_.FindAdded(start.model_id(), start.request_id()); added.ok()) {
+    call.resource = added->name();
+    response = VersionMessage(*added);
+    return absl::OkStatus();
+  }
   absl::StatusOr<std::filesystem::path> folder = models_.MakeIncomingFolder();
   if (!folder.ok()) return folder.status();
   const FolderGuard guard(*folder);
@@ -82,16 +89,9 @@ absl::Status ModelService::Export(const std::string& name,
   absl::StatusOr<ModelVersion> version = models_.Resolve(name, /*tagger=*/false);
   if (!version.ok()) return version.status();
   const std::filesystem::path folder = models_.Folder(*version);
+  if (absl::Status whole = CheckWeights(*version, folder); !whole.ok()) return whole;
   absl::StatusOr<std::vector<fintag::v1::FileDescription>> files = DescribeFiles(folder);
   if (!files.ok()) return files.status();
-
-  for (const fintag::v1::FileDescription& file : *files) {
-    // Where these weights are there, the version's own checksum is theirs.
-    if (file.file_name() == "model.safetensors" && file.sha256() != version->weights_sha256) {
-      return absl::DataLossError(StrCat("the weights of ", version->name(),
-                                        " are damaged: their SHA-256 is not that of when they were stored"));
-    }
-  }
 
   fintag::v1::ExportModelResponse message;
   message.mutable_start()->set_name(version->name());

@@ -77,6 +77,11 @@ absl::StatusOr<Job> TrainingService::CheckSpec(const fintag::v1::CreateJobReques
   for (const FieldError& error : CheckOptions(spec.options())) {
     errors.push_back({"spec.options." + error.field, error.reason});
   }
+  if (job.options.processes > max_processes_) {
+    errors.push_back(
+        {"spec.options.processes",
+         StrCat("must be at most ", max_processes_, " on this server (--max-processes), is ", job.options.processes)});
+  }
   if (request.request_id().size() > kLongestRequestId) {
     errors.push_back({"request_id", "must be 128 characters at most"});
   }

@@ -13,13 +13,14 @@ namespace fintag::server {
 class TrainingService final : public fintag::v1::TrainingService::Service {
  public:
   TrainingService(const CallEnvironment& environment, JobStore& store, JobQueue& queue, DatasetRegistry& datasets,
-                  ModelRegistry& models, UploadRoom& room, int32_t max_watchers)
+                  ModelRegistry& models, UploadRoom& room, int32_t max_watchers, int32_t max_processes)
       : environment_(environment),
         store_(store),
         queue_(queue),
         datasets_(datasets),
         models_(models),
         room_(room),
+        max_processes_(max_processes),
         watches_(max_watchers, "watches") {}
 
   grpc::Status CreateJob(grpc::ServerContext* context, const fintag::v1::CreateJobRequest* request,
@@ -52,7 +53,8 @@ class TrainingService final : public fintag::v1::TrainingService::Service {
   DatasetRegistry& datasets_;
   ModelRegistry& models_;
   UploadRoom& room_;
-  CallLimit watches_;  // their own, so that they leave the other calls their places
+  const int32_t max_processes_;  // of one job
+  CallLimit watches_;            // their own, so that they leave the other calls their places
 };
 
 }  // namespace fintag::server

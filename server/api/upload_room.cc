@@ -8,15 +8,15 @@
 #include "server/storage/limit_error.h"
 
 namespace fintag::server {
-namespace {}  // namespace
 
-UploadRoom::Claim::Claim(UploadRoom& room, const std::string& caller, std::filesystem::path folder, int64_t bytes)
-    : room_(room), caller_(caller), folder_(std::move(folder)), bytes_(bytes), to_come_(bytes) {
+UploadRoom::Claim::Claim(UploadRoom& room, const std::string& caller, std::filesystem::path folder, int64_t bytes,
+                         int64_t bytes_made)
+    : room_(room), caller_(caller), folder_(std::move(folder)), bytes_(bytes), to_come_(bytes + bytes_made) {
   absl::MutexLock lock(&room_.mutex_);
   admission_ = room_.CheckCallerLocked(caller_, bytes_);
-  if (admission_.ok()) admission_ = room_.CheckDiskLocked(folder_, bytes_);
+  if (admission_.ok()) admission_ = room_.CheckDiskLocked(folder_, to_come_);
   if (!admission_.ok()) return;
-  room_.to_come_ += bytes_;
+  room_.to_come_ += to_come_;
   room_.under_way_[caller_] += bytes_;
 }
 

@@ -25,10 +25,12 @@ class UploadRoom {
   UploadRoom(Stored stored, int64_t max_caller_bytes)
       : stored_(std::move(stored)), max_caller_bytes_(max_caller_bytes) {}
 
-  // One upload of `bytes` into `folder`, counted for as long as it lives, if there is room for it.
+  // One upload of `bytes` into `folder`, counted for as long as it lives, if there is room for it, and on the disk for
+  // `bytes_made` more that the server makes of it.
   class Claim {
    public:
-    Claim(UploadRoom& room, const std::string& caller, std::filesystem::path folder, int64_t bytes);
+    Claim(UploadRoom& room, const std::string& caller, std::filesystem::path folder, int64_t bytes,
+          int64_t bytes_made = 0);
     ~Claim();
     Claim(const Claim&) = delete;
     Claim& operator=(const Claim&) = delete;

@@ -47,8 +47,10 @@ absl::StatusOr<std::vector<LinkedFile>> LinkFiles(const fs::path& from, const fs
   fs::create_directories(to, error);
   if (error) return DiskError(error.value(), StrCat("cannot make ", to.string()));
   std::vector<LinkedFile> files;
-  errno = 0;
-  while (const dirent* entry = readdir(entries.get())) {
+  while (true) {
+    errno = 0;
+    const dirent* entry = readdir(entries.get());
+    if (entry == nullptr) break;
     const std::string name = entry->d_name;
     struct stat status;
     if (!IsPlainFileName(name) || !wanted(name)) continue;
@@ -59,7 +61,6 @@ absl::StatusOr<std::vector<LinkedFile>> LinkFiles(const fs::path& from, const fs
     // Of the link, which is the file that was there when it was made.
     if (lstat((to / name).c_str(), &status) != 0) return DiskError(errno, StrCat("cannot stat ", name));
     files.push_back({name, status.st_size, status.st_mtime});
-    errno = 0;
   }
   if (errno != 0) return DiskError(errno, StrCat("cannot list ", from.string()));
   // What is being taken apart lists as much as is left.

@@ -36,6 +36,15 @@ absl::Status ErrorOf(const std::error_code& error, std::string_view what, const 
 // What does not count: the lock, and what a file system has in its uppermost folder.
 bool IsNothing(const std::string& name) { return name == FolderLock::kFile || name == "lost+found"; }
 
+bool IsWithin(const fs::path& file, const fs::path& folder) {
+  std::error_code error;
+  const fs::path inner = fs::weakly_canonical(file, error);
+  if (error) return false;
+  const fs::path outer = fs::weakly_canonical(folder, error);
+  if (error) return false;
+  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+}
+
 absl::Status RemoveContents(const fs::path& folder) {
   std::error_code error;
   std::vector<fs::path> doomed;
@@ -218,6 +227,11 @@ absl::Status MoveIntoDataFolder(const fs::path& from, const fs::path& data_dir) 
 }  // namespace
 
 absl::StatusOr<Manifest> Restore(const fs::path& file, const fs::path& data_dir) {
+  if (IsWithin(file, data_dir)) {
+    // Emptied for another try, the folder would lose it.
+    return absl::FailedPreconditionError(
+        StrCat(file.string(), " lies in ", data_dir.string(), ", which is to be empty: move the backup out of it"));
+  }
   absl::StatusOr<std::unique_ptr<TarReader>> tar = TarReader::Open(file);
   if (!tar.ok()) return tar.status();
   absl::StatusOr<Manifest> manifest = ReadManifest(**tar, file);

@@ -81,6 +81,8 @@ class Registry : public DatasetRegistry {
     if (absl::StatusOr<Dataset> stored = Stored(id, train, validation); !absl::IsNotFound(stored.status())) {
       return stored;
     }
+    // What a deletion could not take away.
+    if (absl::Status removed = RemoveFolder(folder_, Folder(id)); !removed.ok()) return removed;
     // The folder first: a row always has its files. A folder without a row is removed at the next start.
     if (absl::Status moved = MoveIntoPlace(incoming, Folder(id)); !moved.ok()) return moved;
     absl::Status inserted =

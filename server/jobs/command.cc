@@ -142,7 +142,10 @@ absl::StatusOr<CommandResult> RunCommand(const std::vector<std::string>& argumen
   const Clock::time_point deadline = Clock::now() + absl::ToChronoMilliseconds(patience);
   const auto given_up = [&] { return Clock::now() >= deadline || stopped(); };
   const bool ended = ReadBoth(output[0], errors[0], given_up, result);
-  if (!ended) kill(pid, SIGKILL);
+  if (!ended) {
+    kill(-pid, SIGKILL);  // a wrapper's children too
+    kill(pid, SIGKILL);   // it may not have got so far as to have a group
+  }
   int status = 0;
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }

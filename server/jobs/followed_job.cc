@@ -39,7 +39,7 @@ void FollowedJob::TakeUp() {
   process_ = surroundings_.launcher.Find(folder_.path());
   if (process_ != nullptr) return;
   // It runs no more, so what the log says now is all that it will say.
-  ReadEvents();
+  ReadEvents().IgnoreError();
   const bool was_started = folder_.TrainerWasStarted() || history_.started || history_.failed || history_.finished;
   launch_ = !was_started && job_.state == JobState::kValidating;
   end_.restored = folder_.WasRestored();
@@ -92,7 +92,7 @@ absl::Status FollowedJob::Launch(const std::string& reason) {
   spec.options = job_.options;
   spec.keep_state = surroundings_.options.max_restarts > 0;
   if (absl::Status written = folder_.WriteSpec(spec); !written.ok()) return written;
-  ReadEvents();
+  if (absl::Status read = ReadEvents(); !read.ok()) return read;
   if (!history_.validating || !reason.empty()) {
     absl::Status logged = folder_.AppendState({"VALIDATING", reason, ""}, job_.trace_id);
     if (!logged.ok()) return logged;
@@ -116,7 +116,7 @@ absl::Status FollowedJob::Advance(std::chrono::steady_clock::time_point now) {
     if (end_.exit) reader_.reset();
   }
   if (waits() && history_.progress.last_sequence > 0) return absl::OkStatus();
-  ReadEvents();
+  if (absl::Status read = ReadEvents(); !read.ok()) return read;
   if (waits()) {
     reader_.reset();  // a long queue keeps no files open
     return absl::OkStatus();
@@ -129,20 +129,27 @@ absl::Status FollowedJob::Advance(std::chrono::steady_clock::time_point now) {
   return absl::OkStatus();
 }
 
-void FollowedJob::ReadEvents() {
-  if (!log_status_.ok()) return;
+absl::Status FollowedJob::ReadEvents() {
+  if (!log_status_.ok()) return absl::OkStatus();
   if (reader_ == nullptr) reader_ = EventLogReader::Open(folder_.events());
   std::vector<Event> events;
   do {
     events.clear();
-    log_status_ = reader_->ReadNew(events);
+    const absl::Status read = reader_->ReadNew(events);
     for (const Event& event : events) {
       if (event.sequence <= history_.progress.last_sequence) continue;  // of a reader before this one
       history_.Add(event);
       EnterRunning();
       surroundings_.on_event(job_, event);
     }
-  } while (log_status_.ok() && !events.empty());
+    if (absl::IsDataLoss(read) || absl::IsNotFound(read)) {
+      log_status_ = read;
+      return absl::OkStatus();
+    }
+    // No descriptor, a disk that did not answer: read at the next look.
+    if (!read.ok()) return read;
+  } while (!events.empty());
+  return absl::OkStatus();
 }
 
 void FollowedJob::EnterRunning() {
@@ -235,7 +242,7 @@ absl::Status FollowedJob::Close() {
         {std::string(JobStateName(job_.state)), job_.failure_reason, job_.model_version}, job_.trace_id);
     // A damaged log is not written to: its readers are told of the damage. One that was taken away has none.
     if (!appended.ok() && !absl::IsDataLoss(appended) && !absl::IsNotFound(appended)) return appended;
-    ReadEvents();
+    if (absl::Status read = ReadEvents(); !read.ok()) return read;
   }
   // Registered, or nothing worth keeping. Of a failed job it may be all there is. Before the log counts as closed:
   // after that nobody looks here again.

@@ -60,7 +60,7 @@ class FollowedJob {
   // `reason`: why the job is started again; empty for the first time.
   absl::Status Launch(const std::string& reason);
   void Restart(const std::string& reason);
-  void ReadEvents();
+  absl::Status ReadEvents();
   void EnterRunning();
   void Stop(std::chrono::steady_clock::time_point now);
   absl::Status Finish();

@@ -17,7 +17,8 @@ void JobHistory::Add(const Event& event) {
           if (what.state == "VALIDATING") {
             validating = true;
             ++starts;
-            failed.reset();  // of the trainer before
+            failed.reset();  // of the trainer before, as is the next
+            finished.reset();
           }
           if (IsFinalState(what.state)) final_state = what;
         } else if constexpr (std::is_same_v<What, TrainingStart>) {

@@ -30,13 +30,16 @@ std::string FailureReason(const JobHistory& history, const TrainerEnd& end) {
 
 JobOutcome JudgeOutcome(const Job& job, const JobHistory& history, const TrainerEnd& end) {
   JobOutcome outcome;
+  const bool stopped = history.finished && history.finished->cancelled;
+  // Told to stop by a scheduler that needed its place: lost, though it stopped in good order.
+  const bool taken_away = end.exit && end.exit->taken_away;
   // A trainer that was told to stop by somebody else (a shutdown of the machine) counts as cancelled too.
-  if (job.state == JobState::kCancelling || (history.finished && history.finished->cancelled)) {
+  if (job.state == JobState::kCancelling || (stopped && !taken_away)) {
     outcome.state = JobState::kCancelled;
     outcome.kept = history.KeptEpoch(job.options.keep);
     // Killed after it wrote its first checkpoint, before it could tell.
     if (outcome.kept == nullptr && end.recorded) outcome.kept = &*end.recorded;
-  } else if (history.finished) {
+  } else if (history.finished && !stopped) {
     outcome.state = JobState::kSucceeded;
     outcome.kept = history.KeptEpoch(job.options.keep);
     if (outcome.kept == nullptr) {
@@ -45,8 +48,9 @@ JobOutcome JudgeOutcome(const Job& job, const JobHistory& history, const Trainer
     }
   } else {
     outcome.reason = FailureReason(history, end);
-    // UNAVAILABLE: one of several trainers of the job was lost.
-    outcome.lost = end.launch_error.empty() && (!history.failed || history.failed->code == "UNAVAILABLE");
+    // UNAVAILABLE: one of several trainers of the job was lost. A restored job may have been finished where it was.
+    outcome.lost =
+        !end.restored && end.launch_error.empty() && (!history.failed || history.failed->code == "UNAVAILABLE");
   }
   return outcome;
 }

@@ -15,6 +15,7 @@
 namespace fintag::server {
 namespace {
 
+// The others learn of a lost rank by themselves, and rank 0 writes it down, which takes some seconds.
 // Bash, which takes note of its children's ends as they come. (Its `wait -n` misses one that has ended before.) The
 // first arguments look as the trainer's, by which the group is found again.
 constexpr char kScript[] = R"(
@@ -32,7 +33,11 @@ while [ ${#ranks[@]} -gt 0 ]; do
     status=$?
     unset "ranks[rank]"
     [ $status = 0 ] && continue
-    echo "rank $rank of $processes ended with status $status: the others are ended" >&2
+    echo "rank $rank of $processes ended with status $status: the others have 10 seconds to end" >&2
+    for ((look = 0; look < 100; ++look)); do
+      kill -0 "${ranks[@]}" 2>/dev/null || break
+      sleep 0.1
+    done
     [ ${#ranks[@]} = 0 ] || kill -KILL "${ranks[@]}" 2>/dev/null
     wait
     exit $status
@@ -60,7 +65,7 @@ absl::StatusOr<std::vector<std::string>> RankEnvironment(int32_t processes, cons
   absl::StatusOr<int> port = FreePort();
   if (!port.ok()) return port.status();
   std::vector<std::string> environment = {StrCat("WORLD_SIZE=", processes), "MASTER_ADDR=127.0.0.1",
-                                          StrCat("MASTER_PORT=", *port)};
+                                          StrCat("MASTER_PORT=", *port), "GLOO_SOCKET_IFNAME=lo"};
   bool told = false;
   for (; *server != nullptr; ++server) told = told || std::string_view(*server).starts_with("OMP_NUM_THREADS=");
   if (!told) {

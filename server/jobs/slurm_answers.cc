@@ -56,6 +56,7 @@ WorkerExit ParseSlurmEnd(const std::string& line) {
   const std::string state = Field(line, "JobState");
   const std::string nodes = Field(line, "NodeList");
   if (const auto reason = Reasons().find(state); reason != Reasons().end()) {
+    exit.taken_away = state != "CANCELLED" && state != "REVOKED";
     exit.reason = StrCat("Slurm job ", Field(line, "JobId"), nodes.empty() || nodes == "(null)" ? "" : " on ",
                          nodes == "(null)" ? "" : nodes, ": ", reason->second, " (", state, ")");
     return exit;

@@ -7,6 +7,7 @@
 #include <system_error>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
@@ -171,10 +172,21 @@ class Slurm final : public Launcher {
   absl::Status LookAt(const std::list<std::shared_ptr<Submission>>& followed) {
     const absl::StatusOr<std::vector<SlurmListing>> jobs = slurm_.List();
     if (!jobs.ok()) return jobs.status();
+    // All of them, whatever is wrong with one. What is to be submitted comes last: sbatch may take all its time.
+    std::vector<Submission*> waiting;
+    absl::Status first;
     for (const std::shared_ptr<Submission>& submission : followed) {
-      if (absl::Status status = LookAt(*submission, *jobs); !status.ok()) return status;
+      if (submission->note.id.empty()) {
+        waiting.push_back(submission.get());
+      } else {
+        first.Update(LookAt(*submission, *jobs));
+      }
     }
-    return absl::OkStatus();
+    for (Submission* submission : waiting) {
+      if (!first.ok() || Stopping()) break;
+      first.Update(LookAt(*submission, *jobs));
+    }
+    return first;
   }
 
   absl::Status LookAt(Submission& submission, const std::vector<SlurmListing>& jobs) {
@@ -192,6 +204,14 @@ class Slurm final : public Launcher {
         return absl::OkStatus();
       }
       return Submit(submission);
+    }
+    if (found == jobs.end() || IsSlurmEnd(found->state)) {
+      // An sbatch that was given up may have got through all the same, and its job be the one that works.
+      if (const SlurmNote note = ReadNote(submission.folder);
+          note.name == submission.note.name && !note.id.empty() && note.id != submission.note.id) {
+        submission.note = note;
+        return absl::OkStatus();
+      }
     }
     if (found == jobs.end()) return End(submission, WorkerExit());  // Slurm has forgotten it
     if (IsSlurmEnd(found->state)) return ReadEnd(submission);
@@ -216,7 +236,14 @@ class Slurm final : public Launcher {
       }
     }
     const absl::StatusOr<std::string> id = slurm_.Submit(submission.folder, submission.note.name);
-    if (id.ok()) return Note(submission, *id);
+    if (id.ok()) {
+      // Its job may run by now, or another of an sbatch before this one: it notes itself.
+      if (const SlurmNote note = ReadNote(submission.folder); note.name == submission.note.name && !note.id.empty()) {
+        submission.note = note;
+        return absl::OkStatus();
+      }
+      return Note(submission, *id);
+    }
     if (!absl::IsInvalidArgument(id.status())) return id.status();
     const std::lock_guard<std::mutex> lock(submission.mutex);
     submission.exit = WorkerExit{.reason = StrCat("Slurm does not take the job: ", id.status().message())};

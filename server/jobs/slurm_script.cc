@@ -14,24 +14,32 @@ namespace {
 // As one word of a shell's command.
 std::string Quoted(const std::string& text) { return "'" + absl::StrReplaceAll(text, {{"'", "'\\''"}}) + "'"; }
 
+// Where a task fails, the others learn of it by themselves, and rank 0 writes it down: srun ends none.
 // It notes its own number: a server that is killed before it could is no reason to submit the job again. And it runs
 // only where no other submission has taken its place.
-constexpr const char kScript[] = R"(#!/bin/sh
+constexpr const char kScript[] = R"sh(#!/bin/sh
 read -r name id < slurm.job
 if [ "$name" != "$SLURM_JOB_NAME" ] || [ "${id:-$SLURM_JOB_ID}" != "$SLURM_JOB_ID" ]; then
   echo "slurm.job names another submission: nothing is done" >&2
   exit 1
 fi
+# One alone takes the place, though two may have got through under one name.
+(set -C; echo "$SLURM_JOB_ID" > "$SLURM_JOB_NAME.place") 2> /dev/null
+read -r holder < "$SLURM_JOB_NAME.place"
+if [ "$holder" != "$SLURM_JOB_ID" ]; then
+  echo "job $holder is the same submission: nothing is done" >&2
+  exit 1
+fi
 echo "$SLURM_JOB_NAME $SLURM_JOB_ID" > slurm.job.started && mv slurm.job.started slurm.job
 
-export TMPDIR=$PWD
+export TMPDIR=$PWD OMP_NUM_THREADS="${OMP_NUM_THREADS:-${SLURM_CPUS_PER_TASK:-1}}"
 MEETING
-exec srun --kill-on-bad-exit=1 --input=none ${SLURM_CPUS_PER_TASK:+--cpus-per-task=$SLURM_CPUS_PER_TASK} sh -c '
+exec srun --kill-on-bad-exit=0 --wait=0 --input=none ${SLURM_CPUS_PER_TASK:+--cpus-per-task=$SLURM_CPUS_PER_TASK} sh -c '
 umask 077
 RANKS
 LIMITS
 exec setpriv --no-new-privs "$0" --job "$1"' TRAINER FOLDER
-)";
+)sh";
 
 // Nodes are known by the address that Slurm itself uses. The port is one that two jobs on a node hardly share.
 constexpr const char kMeeting[] = R"(first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)

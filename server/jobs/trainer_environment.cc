@@ -13,9 +13,9 @@ constexpr std::array<std::string_view, 10> kNames = {"PATH", "LANG", "TZ", "LD_L
                                                      "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"};
 
 // Threads, allocators, kernels and devices, as their libraries are told.
-constexpr std::array<std::string_view, 19> kPrefixes = {
-    "LC_",     "OMP_",   "GOMP_",   "KMP_",     "MKL_",  "DNNL_",   "ONEDNN_",   "ATEN_", "TORCH_",       "CUDA_",
-    "CUBLAS_", "CUDNN_", "NVIDIA_", "PYTORCH_", "NCCL_", "MALLOC_", "TCMALLOC_", "GCOV_", "LLVM_PROFILE_"};
+constexpr std::array<std::string_view, 20> kPrefixes = {
+    "LC_",     "OMP_",   "GOMP_",   "KMP_",     "MKL_",  "DNNL_", "ONEDNN_", "ATEN_",     "TORCH_", "CUDA_",
+    "CUBLAS_", "CUDNN_", "NVIDIA_", "PYTORCH_", "NCCL_", "GLOO_", "MALLOC_", "TCMALLOC_", "GCOV_",  "LLVM_PROFILE_"};
 
 bool IsLetThrough(std::string_view name) {
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end() ||

@@ -11,7 +11,8 @@ namespace fintag::server {
 struct WorkerExit {
   int exit_code = -1;
   int signal = 0;
-  std::string reason = {};       // what a scheduler says, in place of a status: "n2 failed (NODE_FAIL)"
+  std::string reason = {};  // what a scheduler says, in place of a status: "n2 failed (NODE_FAIL)"
+  bool taken_away = false;  // its scheduler ended it and nobody had cancelled it: time over, a node lost, preempted
   std::string Describe() const;  // "killed by signal 9 (SIGKILL)", "exited with status 1", or the reason
 };
 

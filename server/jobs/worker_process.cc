@@ -162,18 +162,40 @@ bool WorksFor(pid_t pid, const fs::path& folder) {
   return false;
 }
 
+// Whether a process of the group was.
+bool GroupWorksFor(pid_t group, const fs::path& folder) {
+  std::error_code error;
+  for (fs::directory_iterator entry("/proc", error); !error && entry != fs::directory_iterator();
+       entry.increment(error)) {
+    pid_t pid = 0;
+    if (!absl::SimpleAtoi(entry->path().filename().string(), &pid) || getpgid(pid) != group) continue;
+    if (WorksFor(pid, folder)) return true;
+  }
+  return false;
+}
+
 class Child : public WorkerProcess {
  public:
-  explicit Child(pid_t pid) : pid_(pid) {}
+  Child(pid_t pid, fs::path folder) : pid_(pid), folder_(std::move(folder)) {}
 
   std::optional<WorkerExit> Poll() override {
-    if (exit_) return exit_;
+    if (!exit_) Reap();
+    // Killed processes hold their files a little longer than their parent lives.
+    if (exit_ && !let_go_) let_go_ = !IsLocked(folder_);
+    return let_go_ ? exit_ : std::nullopt;
+  }
+  void Terminate() override { Send(SIGTERM); }
+  void Kill() override { Send(SIGKILL); }
+  pid_t pid() const override { return pid_; }
+
+ private:
+  void Reap() {
     siginfo_t info = {};
     if (waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) != 0) {
       if (errno != EINTR) exit_ = WorkerExit();  // reaped by somebody else
-      return exit_;
+      return;
     }
-    if (info.si_pid == 0) return std::nullopt;
+    if (info.si_pid == 0) return;
     // What it left in its group must not go on writing. The number cannot be another's before it is reaped.
     kill(-pid_, SIGKILL);
     int status = 0;
@@ -184,19 +206,16 @@ class Child : public WorkerProcess {
     if (WIFEXITED(status)) exit.exit_code = WEXITSTATUS(status);
     if (exit.exit_code > 128) exit.signal = exit.exit_code - 128;  // as the shell of several tells a signal
     exit_ = exit;
-    return exit_;
   }
-  void Terminate() override { Send(SIGTERM); }
-  void Kill() override { Send(SIGKILL); }
-  pid_t pid() const override { return pid_; }
 
- private:
   void Send(int signal) {
     if (!exit_) kill(-pid_, signal);
   }
 
   const pid_t pid_;
+  const fs::path folder_;
   std::optional<WorkerExit> exit_;
+  bool let_go_ = false;  // of the folder's lock
 };
 
 class Adopted : public WorkerProcess {
@@ -204,7 +223,12 @@ class Adopted : public WorkerProcess {
   Adopted(pid_t pid, fs::path folder) : pid_(pid), folder_(std::move(folder)) {}
 
   std::optional<WorkerExit> Poll() override {
-    if (!ended_ && !WorksFor(pid_, folder_)) ended_ = true;
+    if (!ended_ && !WorksFor(pid_, folder_)) {
+      // What it left in its group must not go on writing.
+      const bool left = GroupWorksFor(pid_, folder_);
+      if (left) kill(-pid_, SIGKILL);
+      ended_ = !left && !IsLocked(folder_);
+    }
     if (ended_) return WorkerExit();
     return std::nullopt;
   }
@@ -282,14 +306,14 @@ absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const fs::pa
     return absl::ErrnoToStatus(failure.error,
                                StrCat("cannot start the trainer ", arguments.front(), " (", failure.step, ")"));
   }
-  return std::make_unique<Child>(pid);
+  return std::make_unique<Child>(pid, place);
 }
 
 std::unique_ptr<WorkerProcess> WorkerProcess::Find(const fs::path& folder) {
   absl::StatusOr<std::string> text = ReadFile(folder / "trainer.pid");
   pid_t pid = 0;
   if (!text.ok() || !absl::SimpleAtoi(absl::StripAsciiWhitespace(*text), &pid) || pid <= 1) return nullptr;
-  if (!WorksFor(pid, folder)) return nullptr;
+  if (!WorksFor(pid, folder) && !GroupWorksFor(pid, folder) && !IsLocked(folder)) return nullptr;
   return std::make_unique<Adopted>(pid, folder);
 }
 

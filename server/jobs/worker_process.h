@@ -29,7 +29,8 @@ class WorkerProcess : public TrainerRun {
                                                               const TrainerLimits& limits, int32_t processes = 1);
   // The trainer that an earlier server started in `folder`, if it still runs: the process of folder/trainer.pid whose
   // command line names the folder. (A number given to another process since does not; folder/trainer.lock, which the
-  // trainer takes once it runs, would miss one that has just been started.) Null if there is none.
+  // trainer takes once it runs, would miss one that has just been started.) Also where only others of its group are
+  // left, which are ended first, or one that is ending still holds the lock. Null if there is none.
   static std::unique_ptr<WorkerProcess> Find(const std::filesystem::path& folder);
 
   // Signals go to the process group.

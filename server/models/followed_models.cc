@@ -117,6 +117,7 @@ class Follower final : public FollowedModels {
                                    const std::string&) override {
     return refusal_;
   }
+  absl::StatusOr<ModelVersion> FindAdded(const std::string&, const std::string&) override { return refusal_; }
   absl::Status Delete(const std::string&) override { return refusal_; }
 
   absl::StatusOr<Model> Get(const std::string& id) override {

@@ -88,6 +88,8 @@ class Registry : public ModelRegistry {
         !written.ok()) {
       return written;
     }
+    // What a deletion could not take away.
+    if (absl::Status removed = RemoveFolder(folder_, Folder(*version)); !removed.ok()) return removed;
     // The folder first: a row always has its files. A folder without a row is removed at the next start.
     if (absl::Status moved = MoveIntoPlace(incoming, Folder(*version)); !moved.ok()) return moved;
     if (absl::Status inserted = Insert(*version, request_id); !inserted.ok()) {
@@ -97,6 +99,10 @@ class Registry : public ModelRegistry {
     // Should this go wrong, the next start does it.
     fs::rename(Folder(*version) / kUnpublishedFile, Folder(*version) / kPublishedFile, error);
     return version;
+  }
+
+  absl::StatusOr<ModelVersion> FindAdded(const std::string& id, const std::string& request_id) override {
+    return AddedBefore(id, /*job=*/"", request_id);
   }
 
   absl::StatusOr<Model> Get(const std::string& id) override {

@@ -78,6 +78,8 @@ class ModelRegistry {
   // removed. A job's version (origin.job) is added at most once, whatever happens between.
   virtual absl::StatusOr<ModelVersion> Add(const std::string& id, const std::filesystem::path& incoming,
                                            const ModelOrigin& origin, const std::string& request_id) = 0;
+  // The version that Add made for this request: NOT_FOUND if none, so always for an empty `request_id`.
+  virtual absl::StatusOr<ModelVersion> FindAdded(const std::string& id, const std::string& request_id) = 0;
 
   virtual absl::StatusOr<Model> Get(const std::string& id) = 0;  // NOT_FOUND
   // `name` is "models/{id}" (newest version; with `tagger` the newest that is no base encoder) or

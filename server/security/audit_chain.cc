@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 
+#include <new>
 #include <nlohmann/json.hpp>
 #include <regex>
 
@@ -21,7 +22,8 @@ constexpr size_t kLongestField = 200;
 std::string Sha256Of(std::string_view text) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
-  EVP_Digest(text.data(), text.size(), digest, &size, EVP_sha256(), nullptr);
+  // It fails for want of memory alone.
+  if (EVP_Digest(text.data(), text.size(), digest, &size, EVP_sha256(), nullptr) != 1) throw std::bad_alloc();
   return absl::BytesToHexString({reinterpret_cast<const char*>(digest), size});
 }
 

@@ -76,6 +76,7 @@ absl::StatusOr<std::unique_ptr<AuditLog>> AuditLog::Open(const std::filesystem::
   std::unique_ptr<AuditLog> log(new AuditLog(file, std::move(on_entry)));
   log->descriptor_ = open(file.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
   if (log->descriptor_ < 0) return absl::ErrnoToStatus(errno, StrCat("cannot open ", file.string()));
+  fchmod(log->descriptor_, 0640);  // a restored one may be readable by all
   const absl::StatusOr<int64_t> torn = log->Recover();
   if (!torn.ok()) return torn.status();
   if (*torn > 0) {
@@ -148,9 +149,11 @@ void AuditLog::Release() {
 
 absl::Status AuditLog::Flush() {
   std::string_view rest = unwritten_;
-  int error = 0;
   if (cut_ && ftruncate(descriptor_, size_) != 0) return CannotWrite(errno);
   cut_ = false;
+  // No line is begun that a full disk would end: where the file may only be added to (chattr +a), it could not be cut.
+  int error = rest.empty() ? 0 : Allocate(descriptor_, size_, static_cast<int64_t>(rest.size()));
+  if (error != 0) return CannotWrite(error);
   while (error == 0 && !rest.empty()) {
     const ssize_t written = write(descriptor_, rest.data(), rest.size());
     if (written > 0) rest.remove_prefix(static_cast<size_t>(written));
@@ -171,13 +174,20 @@ absl::Status AuditLog::Append(const AuditEntry& entry, bool keep) {
   absl::Status status;
   {
     absl::MutexLock lock(&mutex_);
-    const AuditLink before = last_;
+    AuditLink link = last_;
+    const std::string line = AuditLine(entry, link);
     const size_t size = unwritten_.size();
-    unwritten_ += AuditLine(entry, last_);
-    status = Flush();
-    if (!status.ok() && !keep) {
-      unwritten_.resize(size);
-      last_ = before;
+    // What may be lost takes nothing of the room that is set aside for what may not.
+    const int64_t room = static_cast<int64_t>(size + line.size()) + places_ * kLongestAuditLine + kAheadBytes;
+    if (const int error = keep ? 0 : Allocate(descriptor_, size_, room); error != 0) status = CannotWrite(error);
+    if (status.ok()) {
+      unwritten_ += line;
+      std::swap(last_, link);
+      status = Flush();
+      if (!status.ok() && !keep) {
+        unwritten_.resize(size);
+        std::swap(last_, link);
+      }
     }
   }
   if (on_entry_) on_entry_(status);

@@ -47,9 +47,10 @@ FileWatch::FileWatch(std::vector<std::filesystem::path> files, FileContents know
 
 FileWatch::~FileWatch() {
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     stopped_ = true;
   }
+  stop_.notify_all();
   thread_.join();
 }
 
@@ -57,8 +58,8 @@ void FileWatch::Run(absl::StatusOr<FileContents> known) {
   absl::StatusOr<FileContents> last = known;
   for (;;) {
     {
-      absl::MutexLock lock(&mutex_);
-      if (mutex_.AwaitWithTimeout(absl::Condition(&stopped_), look_every_)) return;
+      std::unique_lock lock(mutex_);
+      if (stop_.wait_for(lock, absl::ToChronoNanoseconds(look_every_), [this] { return stopped_; })) return;
     }
     absl::StatusOr<FileContents> found = ReadFiles(files_);
     if (!Alike(found, known) && Alike(found, last)) {

@@ -2,15 +2,15 @@
 // times of files say little where a whole folder is put in another's place, as Kubernetes does with a Secret.
 #pragma once
 
+#include <condition_variable>
 #include <filesystem>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 
 namespace fintag::server {
@@ -38,8 +38,10 @@ class FileWatch {
   const std::vector<std::filesystem::path> files_;
   const absl::Duration look_every_;
   const OnChange on_change_;
-  absl::Mutex mutex_;
-  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  // Not absl::Mutex: it waits by the clock that is set, so that one set back by an hour is an hour without a look.
+  std::mutex mutex_;
+  std::condition_variable stop_;
+  bool stopped_ = false;
   std::thread thread_;
 };
 

@@ -144,14 +144,13 @@ class Models final : public LoadedModels {
   void LoadInto(std::shared_ptr<Slot> slot) {
     absl::StatusOr<std::shared_ptr<const LoadedModel>> model = Load(slot->version);
     ReturnFreeMemory();
-    if (model.ok()) {
-      // Forget comes behind each deletion, but it cannot have seen a slot made after it.
-      absl::StatusOr<ModelVersion> current = registry_.Resolve(slot->version.name(), /*tagger=*/true);
-      if (!current.ok()) {
-        model = current.status();
-      } else if (!IsSame(*current, slot->version)) {
-        model = absl::NotFoundError(StrCat(slot->version.name(), " was deleted while it was loaded"));
-      }
+    // Forget comes behind each deletion, but it cannot have seen a slot made after it. A load that met a deletion
+    // failed for that, not for damage.
+    const absl::StatusOr<ModelVersion> resolved = registry_.Resolve(slot->version.name(), /*tagger=*/true);
+    if (absl::IsNotFound(resolved.status()) || (model.ok() && !resolved.ok())) {
+      model = resolved.status();
+    } else if (resolved.ok() && !IsSame(*resolved, slot->version)) {
+      model = absl::NotFoundError(StrCat(slot->version.name(), " was deleted while it was loaded"));
     }
     std::vector<std::shared_ptr<Slot>> dropped;
     absl::MutexLock lock(&mutex_);

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "core/text/strings.h"
 #include "server/storage/disk_error.h"
 #include "server/storage/schema.h"
@@ -68,11 +69,15 @@ class SqliteDatabase : public Database {
     if (in_transaction_) return absl::InternalError("a transaction within a transaction");
     if (absl::StatusOr<std::vector<Row>> begun = Run("BEGIN IMMEDIATE", {}); !begun.ok()) return begun.status();
     in_transaction_ = true;
+    // Also where `body` throws for want of memory: what others write later would stand in this transaction, and be
+    // lost.
+    const absl::Cleanup end = [this] {
+      in_transaction_ = false;
+      // Some errors (a full disk) have rolled it back already.
+      if (sqlite3_get_autocommit(connection_) == 0) sqlite3_exec(connection_, "ROLLBACK", nullptr, nullptr, nullptr);
+    };
     absl::Status status = body();
     if (status.ok()) status = Run("COMMIT", {}).status();
-    in_transaction_ = false;
-    // Some errors (a full disk) have rolled it back already.
-    if (!status.ok() && sqlite3_get_autocommit(connection_) == 0) Run("ROLLBACK", {}).IgnoreError();
     return status;
   }
 

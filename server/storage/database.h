@@ -44,7 +44,7 @@ class Database {
   virtual absl::StatusOr<std::vector<Row>> Query(std::string_view sql, std::vector<Value> parameters = {}) = 0;
   // The same without a result; returns the number of changed rows.
   virtual absl::StatusOr<int64_t> Execute(std::string_view sql, std::vector<Value> parameters = {}) = 0;
-  // Runs `body` in one immediate transaction, rolled back if it fails. `body` uses this database; not nested.
+  // Runs `body` in one immediate transaction, rolled back if it fails or throws. `body` uses this database; not nested.
   virtual absl::Status Transaction(const std::function<absl::Status()>& body) = 0;
   // Writes the store as it is now to the new file `to`, whole and synced, and runs `then` before anything can change.
   // Errors as of the others, DATA_LOSS where what is read is damaged; `to` may then be there in part.

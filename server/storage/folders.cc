@@ -80,7 +80,10 @@ absl::Status MoveIntoPlace(const fs::path& from, const fs::path& to) {
   }
   // The parent may be new as well.
   for (const fs::path& folder : {to.parent_path(), to.parent_path().parent_path()}) {
-    if (absl::Status synced = Sync(folder); !synced.ok()) return synced;
+    if (absl::Status synced = Sync(folder); !synced.ok()) {
+      rename(to.c_str(), from.c_str());  // left there, it would be in the way of the next try
+      return synced;
+    }
   }
   return absl::OkStatus();
 }

@@ -1,5 +1,6 @@
 """Afterwards: whether everything that was acknowledged is there, once, and consistent."""
 import collections
+import hashlib
 import re
 import sqlite3
 
@@ -48,7 +49,7 @@ class Checks:
                         f"{dataset.name} should be {dataset.presence.value}")
             if found is not None:
                 full = self.api.datasets.GetDataset(dataset_pb2.GetDatasetRequest(name=dataset.name))
-                self.expect(full == found and full.train.size_bytes == len(dataset.train) and
+                self.expect(full == found and full.train.sha256 == hashlib.sha256(dataset.train).hexdigest() and
                             full.validation.sentences == len(dataset.validation), f"{dataset.name} is another one")
 
     def imports(self):
@@ -68,6 +69,7 @@ class Checks:
         for version in self.versions.values():
             if version.job:
                 of_job[version.job].append(version)
+        known = {job.name for job in [*self.journal.jobs, *self.listed["jobs"].values()]}
         for job in self.journal.jobs:
             found = self.by_seed.pop(job.spec.options.seed, [])
             self.expect(self.presence("job", job.presence, len(found)),
@@ -79,6 +81,7 @@ class Checks:
             for there in found:
                 self.expect(not job.name or there.name == job.name, f"{job.name} is {there.name} now")
                 self.one_job(job, self.api.job(there.name), of_job[there.name])
+        self.expect(not set(of_job) - known, f"nobody submitted the jobs of the versions {dict(of_job)}")
         self.expect(not self.by_seed, f"nobody submitted {[[j.name for j in jobs] for jobs in self.by_seed.values()]}")
 
     def one_job(self, ours, job, versions):

@@ -96,17 +96,35 @@ def test_a_killed_trainer_fails_with_its_signal(server):
     assert [state_of(e) for e in server.watch(again.name)][-1] == "SUCCEEDED"
 
 
-def test_a_killed_trainer_goes_on_from_its_last_epoch_where_it_may(start_server):
+def rank_pid(server, job, rank):
+    folder = os.fsencode(server.data / "jobs" / job.name.removeprefix("jobs/"))
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            program, *arguments = (process / "cmdline").read_bytes().split(b"\0")
+            if program.endswith(b"fintag-train") and folder in arguments and (
+                    f"RANK={rank}".encode() in (process / "environ").read_bytes().split(b"\0")):
+                return int(process.name)
+        except OSError:
+            pass  # it has ended meanwhile
+    raise AssertionError(f"no rank {rank}")
+
+
+@pytest.mark.parametrize("what, reason", [("the trainer", "signal 9"), ("one that was taken over", "without a result"),
+                                          ("one of two", "rank 1 of 2 was lost")])
+def test_a_killed_trainer_goes_on_from_its_last_epoch_where_it_may(start_server, what, reason):
     server = start_server("--max-restarts", "1")
     server.import_model("base", BASE)
     server.upload("small", sentences(CORPUS / "train.conll", 60), sentences(CORPUS / "validation.conll", 20))
-    job = server.submit(epochs=6)
+    job = server.submit(epochs=6, processes=2 if what == "one of two" else 1)
     wait_for_epoch(server, job, 2)
-    os.kill(trainer_pid(server, job), signal.SIGKILL)
+    if what == "one that was taken over":
+        server.stop(signal.SIGKILL)
+        server.start()
+    os.kill(rank_pid(server, job, 1) if what == "one of two" else trainer_pid(server, job), signal.SIGKILL)
     events = list(server.watch(job.name))
     assert [e.sequence for e in events] == list(range(1, len(events) + 1))
     assert [state_of(e) for e in events if state_of(e)] == ["QUEUED", "VALIDATING", "VALIDATING", "SUCCEEDED"]
-    assert "signal 9" in [e.state_changed.reason for e in events if state_of(e) == "VALIDATING"][1]
+    assert reason in [e.state_changed.reason for e in events if state_of(e) == "VALIDATING"][1]
     assert [e.epoch_finished.epoch for e in events if e.HasField("epoch_finished")] == [1, 2, 3, 4, 5, 6]
     assert [e.epoch for e in server.job(job.name).epochs] == [1, 2, 3, 4, 5, 6]
     assert server.tag(["A sentence."]).model_version == server.job(job.name).model_version
@@ -180,6 +198,9 @@ def test_all_wrong_fields_come_in_one_answer(server):
     with pytest.raises(grpc.RpcError) as unknown:
         server.submit(schedule=7, keep=9, epochs=0)
     assert violations(unknown.value).keys() == {"spec.options.schedule", "spec.options.keep", "spec.options.epochs"}
+    with pytest.raises(grpc.RpcError) as many:
+        server.submit(processes=1024)
+    assert "--max-processes" in violations(many.value)["spec.options.processes"]
     assert not server.jobs.ListJobs(training_pb2.ListJobsRequest()).jobs
 
 

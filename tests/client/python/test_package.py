@@ -30,9 +30,9 @@ def test_one_version_and_a_source_distribution_that_carries_the_contract():
 def test_every_call_is_one_of_the_contract():
     """Path, types and streaming of each Method are those of the services' descriptors."""
     from fintag import _methods
-    from fintag.v1 import dataset_pb2, model_pb2, tagging_pb2, training_pb2
+    from fintag.v1 import admin_pb2, dataset_pb2, model_pb2, tagging_pb2, training_pb2
     contract = {f"/{service.full_name}/{method.name}": (method.input_type.full_name, method.output_type.full_name)
-                for module in (dataset_pb2, model_pb2, tagging_pb2, training_pb2)
+                for module in (admin_pb2, dataset_pb2, model_pb2, tagging_pb2, training_pb2)
                 for service in module.DESCRIPTOR.services_by_name.values() for method in service.methods}
     ours = [value for value in vars(_methods).values() if isinstance(value, _methods.Method)]
     assert len(ours) >= 15

@@ -15,8 +15,9 @@ from test_dashboards import FILES, RULES
 
 TAG = 'method="fintag.v1.TaggingService/Tag"'
 COMPARISONS = {"FintagJobFailed": 3, "FintagDataDamaged": 2}  # of alerts that make more than one
-# Their series are those of a server with TLS, and of one whose data is damaged: promtool's unit tests have them.
-WITHOUT_SERIES = {"FintagCertificateExpires", "FintagDataDamaged"}
+# Their series are those of a server with TLS, of one whose data is damaged, and of replicas that are alone: promtool's
+# unit tests have them.
+WITHOUT_SERIES = {"FintagCertificateExpires", "FintagDataDamaged", "FintagNoPrimary"}
 
 
 def final_epoch(events):

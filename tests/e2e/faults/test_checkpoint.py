@@ -1,4 +1,5 @@
 """Weights that are not what was stored."""
+import json
 import os
 import urllib.request
 
@@ -36,10 +37,29 @@ def test_one_wrong_bit_is_found_before_anything_is_tagged(tagging):
     assert str(server.data) not in error.details()
     assert "stored data is damaged" in server.text() and "models/bad/versions/1" in server.text()
     assert server.metric('fintag_requests_total{code="DATA_LOSS",method="fintag.v1.TaggingService/Tag"}') == 1
-    refused(lambda: list(server.models.ExportModel(model_pb2.ExportModelRequest(name="models/bad"))), LOST, "SHA-256")
+    refused(lambda: export(server), LOST, "SHA-256")
     server.tag(TEXTS, model="models/good")
     flip(weights)
     server.tag(TEXTS, model="models/bad")
+
+
+def export(server):
+    return list(server.models.ExportModel(model_pb2.ExportModelRequest(name="models/bad")))
+
+
+def test_a_damaged_shard_is_no_more_given_out_than_one_file(tagging):
+    server, weights = tagging
+    # The same bytes, and so the same SHA-256, as a checkpoint of one shard.
+    whole = weights.read_bytes()
+    names = json.loads(whole[8:8 + int.from_bytes(whole[:8], "little")])
+    shard = weights.with_name("model-00001-of-00001.safetensors")
+    weights.with_name("model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": {name: shard.name for name in names if name != "__metadata__"}}), encoding="utf-8")
+    weights.rename(shard)
+    server.tag(TEXTS, model="models/bad")
+    assert export(server)
+    flip(shard)
+    refused(lambda: export(server), LOST, "models/bad/versions/1", "SHA-256")
 
 
 def test_nothing_is_trained_from_a_damaged_base(tagging):

@@ -32,6 +32,7 @@ def test_without_descriptors_connections_are_turned_away_until_there_are_some(st
     server = start_server()
     server.import_model("base", BASE)
     server.import_model("tagger", quick_tagger)
+    server.import_model("second", quick_tagger)
     server.upload("small", sentences(CORPUS / "train.conll", 10))
     server.tag(TEXTS)
     limit(server, "nofile", len(os.listdir(f"/proc/{server.process.pid}/fd")))
@@ -40,8 +41,10 @@ def test_without_descriptors_connections_are_turned_away_until_there_are_some(st
     assert time.monotonic() - start < 5  # told, not kept waiting
     wait_for(lambda: re.search(r"connections are refused.*Too many open files.*raise the server's limit",
                                server.text()), what="the log")
-    # Who is connected is served, but for what needs a file.
+    # Who is connected is served, but for what needs a file. That is no damage of the file.
     server.tag(TEXTS)
+    refused(lambda: server.tag(TEXTS, model="models/second"), grpc.StatusCode.RESOURCE_EXHAUSTED, "Too many open files")
+    assert "damaged" not in server.text()
     refused(lambda: server.submit(epochs=1), grpc.StatusCode.RESOURCE_EXHAUSTED, "Too many open files")
     limit(server, "nofile", 1000)
     assert len(on_a_new_connection(server).datasets) == 1

@@ -202,6 +202,16 @@ TEST_F(RestoreTest, BeginsAgainWhereOneWasInterrupted) {
   EXPECT_FALSE(fs::exists(target() / "datasets/old"));
 }
 
+TEST_F(RestoreTest, KeepsABackupThatLiesInTheFolder) {
+  Back();
+  WriteFile(target() / kRestoringFolder / "fintag.db", "half");
+  fs::rename(file(), target() / "backup.tar");
+  const absl::Status status = Restore(target() / "backup.tar", target()).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(status.ToString(), HasSubstr("move the backup out of it"));
+  EXPECT_TRUE(fs::exists(target() / "backup.tar"));
+}
+
 TEST_F(RestoreTest, SaysWhereThereIsNoArchive) { ExpectRefused(absl::StatusCode::kNotFound, "backup.tar"); }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include "server/jobs/slurm_answers.h"
+
 namespace fintag::server {
 namespace {
 
@@ -74,6 +76,30 @@ TEST(JobOutcome, ATrainerToldToStopByOthersCountsAsCancelled) {
   EXPECT_EQ(JudgeOutcome(JobIn(JobState::kRunning), history, {}).state, JobState::kCancelled);
 }
 
+TEST(JobOutcome, ATrainerThatItsSchedulerTookAwayIsLost) {
+  JobHistory history = HistoryOf({0.5});
+  const auto add = [&history](auto what) {
+    Event event;
+    event.what = std::move(what);
+    history.Add(event);
+  };
+  add(TrainingFinished{.cancelled = true});
+  TrainerEnd end;
+  end.exit = ParseSlurmEnd("JobId=17 JobState=PREEMPTED NodeList=n1 ExitCode=0:0");
+  const JobOutcome lost = JudgeOutcome(JobIn(JobState::kRunning), history, end);
+  EXPECT_EQ(lost.state, JobState::kFailed);
+  EXPECT_TRUE(lost.lost);
+  EXPECT_THAT(lost.reason, HasSubstr("it gave way to another (PREEMPTED)"));
+  // Of the next start this is the past.
+  add(StateChanged{"VALIDATING", lost.reason, ""});
+  EXPECT_FALSE(history.finished.has_value());
+  // Where its caller had cancelled it already, or somebody did with scancel.
+  add(TrainingFinished{.cancelled = true});
+  EXPECT_EQ(JudgeOutcome(JobIn(JobState::kCancelling), history, end).state, JobState::kCancelled);
+  end.exit = ParseSlurmEnd("JobId=17 JobState=CANCELLED NodeList=n1 ExitCode=0:0");
+  EXPECT_EQ(JudgeOutcome(JobIn(JobState::kRunning), history, end).state, JobState::kCancelled);
+}
+
 TEST(JobOutcome, FailuresCarryTheirReason) {
   const auto reason = [](const JobHistory& history, const TrainerEnd& end) {
     const JobOutcome outcome = JudgeOutcome(JobIn(JobState::kRunning), history, end);
@@ -85,6 +111,7 @@ TEST(JobOutcome, FailuresCarryTheirReason) {
   EXPECT_EQ(reason(HistoryOf({}), end), "the trainer ended without a result while the server was not running");
   end.restored = true;
   EXPECT_THAT(reason(HistoryOf({0.5}), end), HasSubstr("running when the backup was made"));
+  EXPECT_FALSE(JudgeOutcome(JobIn(JobState::kRunning), HistoryOf({0.5}), end).lost);  // not started again
   end.restored = false;
   end.exit = WorkerExit{};
   EXPECT_EQ(reason(HistoryOf({0.5}), end), "the trainer ended without a result");

@@ -31,6 +31,9 @@ class HeldUpRegistry final : public ModelRegistry {
     return registry_->Add(id, incoming, origin, request_id);
   }
 
+  absl::StatusOr<ModelVersion> FindAdded(const std::string& id, const std::string& request_id) override {
+    return registry_->FindAdded(id, request_id);
+  }
   absl::StatusOr<fs::path> MakeIncomingFolder() override { return registry_->MakeIncomingFolder(); }
   absl::StatusOr<Model> Get(const std::string& id) override { return registry_->Get(id); }
   absl::StatusOr<ModelVersion> Resolve(const std::string& name, bool tagger) override {

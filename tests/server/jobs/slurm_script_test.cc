@@ -32,7 +32,7 @@ class SlurmScriptTest : public testing::Test {
  protected:
   SlurmScriptTest() {
     fs::create_directory(job_);
-    Program("bin/srun", "shift 2\nexec \"$@\"\n");
+    Program("bin/srun", "shift 3\nexec \"$@\"\n");
     Program("train er's",
             "echo \"$1 $2\"; echo TMPDIR=$TMPDIR; umask; ulimit -c; ulimit -d; grep NoNewPrivs /proc/self/status");
   }
@@ -77,6 +77,17 @@ TEST_F(SlurmScriptTest, DoesNothingWhereAnotherSubmissionHasTakenItsPlace) {
     EXPECT_THAT(result.errors, HasSubstr("another submission"));
     EXPECT_EQ(FileText(job_ / "slurm.job"), note);
   }
+}
+
+TEST_F(SlurmScriptTest, DoesNothingWhereTheSameSubmissionGotThroughTwice) {
+  WriteFile(job_ / "slurm.job", "fintag-job\n");
+  EXPECT_EQ(Run("17").exit_status, 0);
+  // A server that knows of the second alone has overwritten what the first noted.
+  WriteFile(job_ / "slurm.job", "fintag-job 18\n");
+  const CommandResult second = Run("18");
+  EXPECT_EQ(second.exit_status, 1);
+  EXPECT_EQ(second.output, "");
+  EXPECT_THAT(second.errors, HasSubstr("job 17 is the same submission"));
 }
 
 TEST(RunCommand, TellsWhatIsPrintedAndHowItEnded) {

@@ -44,7 +44,7 @@ class WorkerProcessTest : public testing::Test {
   WorkerExit Wait() { return Wait(*process_); }
 
   static WorkerExit Wait(WorkerProcess& process) {
-    for (int i = 0; i < 1000; ++i) {
+    for (int i = 0; i < 2000; ++i) {
       if (std::optional<WorkerExit> exit = process.Poll()) return *exit;
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
@@ -108,7 +108,7 @@ TEST_F(WorkerProcessTest, OneThatFailsEndsTheOthers) {
           .ok());
   const pid_t group = process_->pid();
   EXPECT_EQ(Wait().exit_code, 7);
-  EXPECT_THAT(Output(), HasSubstr("rank 1 of 3 ended with status 7: the others are ended"));
+  EXPECT_THAT(Output(), HasSubstr("rank 1 of 3 ended with status 7: the others have 10 seconds"));
   for (int i = 0; i < 1000 && kill(-group, 0) == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   EXPECT_NE(kill(-group, 0), 0) << "some of it is left";
 }
@@ -200,6 +200,42 @@ TEST_F(WorkerProcessTest, FindsTheTrainerOfAnEarlierServer) {
   EXPECT_EQ(exit.signal, 0);
   EXPECT_EQ(Wait().signal, SIGTERM);
   EXPECT_EQ(WorkerProcess::Find(job_), nullptr);
+}
+
+TEST_F(WorkerProcessTest, WhoStillHoldsTheLockHasNotEnded) {
+  WriteFile(job_ / "trainer.lock", "");
+  const int lock = open((job_ / "trainer.lock").c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_TRUE(Start("while :; do sleep 0.05; done").ok());
+  const std::unique_ptr<WorkerProcess> found = WorkerProcess::Find(job_);
+  ASSERT_NE(found, nullptr);
+  // As a large process does that is being torn down.
+  ASSERT_EQ(flock(lock, LOCK_EX | LOCK_NB), 0);
+  found->Kill();
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_FALSE(process_->Poll().has_value());
+  EXPECT_FALSE(found->Poll().has_value());
+  EXPECT_NE(WorkerProcess::Find(job_), nullptr);
+  close(lock);
+  EXPECT_EQ(Wait().signal, SIGKILL);
+  EXPECT_TRUE(found->Poll().has_value());
+  EXPECT_EQ(WorkerProcess::Find(job_), nullptr);
+}
+
+TEST_F(WorkerProcessTest, RanksDoNotOutliveTheirShell) {
+  processes_ = 2;
+  ASSERT_TRUE(Start("touch rank$RANK; while :; do sleep 0.05; done").ok());
+  WaitFor(job_ / "rank0");
+  WaitFor(job_ / "rank1");
+  const pid_t shell = process_->pid();
+  ASSERT_EQ(kill(shell, SIGKILL), 0);
+  // As another server meets it, to which the shell was no child.
+  const std::unique_ptr<WorkerProcess> found = WorkerProcess::Find(job_);
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(Wait(*found).exit_code, -1);
+  EXPECT_EQ(Wait().signal, SIGKILL);
+  EXPECT_EQ(WorkerProcess::Find(job_), nullptr);
+  for (int i = 0; i < 1000 && kill(-shell, 0) == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_NE(kill(-shell, 0), 0) << "some of it is left";
 }
 
 TEST_F(WorkerProcessTest, IsNotDeceivedByAStrangerWithTheSameNumber) {

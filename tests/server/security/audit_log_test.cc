@@ -1,11 +1,14 @@
 #include "server/security/audit_log.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -222,6 +225,10 @@ TEST_F(AuditLogTest, AnEntryWithAPlaceFitsThoughTheDiskIsFullByThen) {
   ASSERT_TRUE(place->status().ok()) << place->status();
   EXPECT_EQ(std::filesystem::file_size(file_), 0u);  // set aside, not part of the file
   std::ofstream(disk / "of another") << std::string(2 << 20, 'x');
+  // Strangers who ask again and again take nothing of it.
+  int attempts = 0;
+  while (attempts < 2000 && log->WriteOrLose(Entry("models/stranger")).ok()) ++attempts;
+  EXPECT_LT(attempts, 10);
   EXPECT_TRUE(log->Write(Entry("models/a")).ok());
   place.reset();
   // What was set aside in advance lasts for a while, then nothing is begun.
@@ -238,7 +245,46 @@ TEST_F(AuditLogTest, AnEntryWithAPlaceFitsThoughTheDiskIsFullByThen) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("Make room on the disk"));
   std::filesystem::remove(disk / "of another");
   EXPECT_TRUE(AuditLog::Place(*log).status().ok());
-  EXPECT_EQ(Lines().size(), static_cast<size_t>(more) + 1);
+  EXPECT_EQ(Lines().size(), static_cast<size_t>(attempts + more) + 1);
+}
+
+TEST_F(AuditLogTest, AFileThatMayOnlyBeAddedToGoesOnOnceThereIsRoom) {
+  const std::filesystem::path disk = folder_.path() / "disk";
+  std::filesystem::create_directory(disk);
+  const std::string image = (folder_.path() / "image").string();
+  // tmpfs has no such flag.
+  const std::string make = "truncate -s 4M " + image + " && mke2fs -q -t ext4 -m 0 -O ^has_journal " + image +
+                           " && mount -o loop " + image + " " + disk.string() + " 2> /dev/null";
+  if (std::system(make.c_str()) != 0) GTEST_SKIP() << "no leave to mount";
+  const absl::Cleanup unmounting = [&] { umount2(disk.c_str(), MNT_DETACH); };
+  file_ = disk / "audit.log";
+  const auto log = Open();
+  ASSERT_TRUE(log->Write(Entry("models/a")).ok());
+  ASSERT_EQ(std::system(("chattr +a " + file_.string()).c_str()), 0);
+  // In ever smaller pieces, to the last block.
+  const int another = open((disk / "of another").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  for (size_t piece = 1 << 16; piece >= 1 << 10; piece /= 4) {
+    const std::string bytes(piece, 'x');
+    while (write(another, bytes.data(), piece) > 0) fsync(another);
+  }
+  close(another);
+  // Into what is left of the last block, and past it.
+  int64_t kept = 1;
+  for (int i = 0; i < 100; ++i) {
+    log->Write(Entry("models/b")).IgnoreError();
+    ++kept;
+  }
+  EXPECT_GT(failed_, 0);
+  std::filesystem::remove(disk / "of another");
+  EXPECT_TRUE(AuditLog::Place(*log).status().ok());
+  EXPECT_EQ(Lines().size(), static_cast<size_t>(kept));
+}
+
+TEST_F(AuditLogTest, OneReadableByAllIsNoLonger) {
+  Open();
+  std::filesystem::permissions(file_, std::filesystem::perms{0644});
+  Open();
+  EXPECT_EQ(std::filesystem::status(file_).permissions(), std::filesystem::perms{0640});
 }
 
 TEST(AuditChain, NoLineIsTooLongOrTwo) {

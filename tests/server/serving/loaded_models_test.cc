@@ -48,6 +48,9 @@ class NamesOnly final : public ModelRegistry {
                                    const std::string&) override {
     return absl::UnimplementedError("");
   }
+  absl::StatusOr<ModelVersion> FindAdded(const std::string&, const std::string&) override {
+    return absl::UnimplementedError("");
+  }
   absl::StatusOr<Model> Get(const std::string&) override { return absl::UnimplementedError(""); }
   absl::StatusOr<std::vector<Model>> List(const PageRequest&, std::string&) override {
     return absl::UnimplementedError("");
@@ -287,6 +290,16 @@ TEST_F(LoadedModelsTest, ReplacedVersionIsNeverServedFromMemory) {
   EXPECT_NE(fresh, old);
   EXPECT_EQ(fresh->version.weights_sha256, "other weights");
   EXPECT_EQ(models_->Snapshot().size(), 1U);
+}
+
+TEST_F(LoadedModelsTest, ALoadThatADeletionBreaksIsOfADeletedVersion) {
+  registry_.Put("a", 1, "broken");
+  loading_.Close();
+  auto caller = std::async(std::launch::async, [&] { return Get("models/a").status(); });
+  ASSERT_TRUE(Eventually([&] { return loading_.waiting() == 1; }));
+  ASSERT_TRUE(registry_.Delete("models/a/versions/1").ok());
+  loading_.Open();
+  EXPECT_TRUE(absl::IsNotFound(caller.get()));
 }
 
 TEST_F(LoadedModelsTest, VersionDeletedWhileItLoadsIsNotKept) {

@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include <atomic>
+#include <new>
 #include <string>
 #include <thread>
 #include <vector>
@@ -60,6 +61,21 @@ TEST_F(DatabaseTest, IsInWriteAheadModeWithFullSynchronisationAndForeignKeys) {
   EXPECT_EQ(database_->Query("PRAGMA journal_mode").value()[0].Text(0), "wal");
   EXPECT_EQ(database_->Query("PRAGMA synchronous").value()[0].Int(0), 2);
   EXPECT_EQ(database_->Query("PRAGMA foreign_keys").value()[0].Int(0), 1);
+}
+
+TEST_F(DatabaseTest, ATransactionThatThrowsIsRolledBackAndHoldsUpNoOther) {
+  Run("CREATE TABLE t (a)");
+  EXPECT_THROW(database_
+                   ->Transaction([&]() -> absl::Status {
+                     Run("INSERT INTO t VALUES (1)");
+                     throw std::bad_alloc();
+                   })
+                   .IgnoreError(),
+               std::bad_alloc);
+  Run("INSERT INTO t VALUES (2), (3)");
+  EXPECT_TRUE(database_->Transaction([&] { return database_->Execute("INSERT INTO t VALUES (4)").status(); }).ok());
+  Reopen();
+  EXPECT_EQ(Count(), 3);
 }
 
 TEST_F(DatabaseTest, CountsChangedRows) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -60,6 +61,9 @@ TEST(ProcessUsage, OfAGroupIsThatOfAllItsProcesses) {
     }
     group.push_back(child);
     ASSERT_EQ(setpgid(child, group.front()), 0);
+    // Stopped, so that none takes another page between one reading and the next.
+    kill(child, SIGSTOP);
+    ASSERT_EQ(waitpid(child, nullptr, WUNTRACED), child);
   }
   int64_t resident = 0, files = 0;
   for (const pid_t pid : group) {
