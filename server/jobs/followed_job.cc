@@ -29,6 +29,9 @@ absl::StatusOr<ModelVersion> Register(ModelRegistry& models, const JobFolder& fo
   return models.Add(name->id, *incoming, origin, "");
 }
 
+// What another moment may bring: descriptors, memory, room on the disk. The job's next step is tried again until then.
+bool IsPassing(const absl::Status& status) { return absl::IsResourceExhausted(status) || absl::IsUnavailable(status); }
+
 }  // namespace
 
 FollowedJob::FollowedJob(Job job, JobSurroundings& surroundings)
@@ -53,22 +56,29 @@ absl::Status FollowedJob::StartTrainer() {
     if (!moved.ok()) return moved.status();
     job_ = *std::move(moved);
   }
+  launch_ = true;
+  const absl::Status launched = Launch();
+  if (IsPassing(launched)) return launched;
   launch_ = false;
-  if (absl::Status launched = Launch(""); !launched.ok()) {
+  if (launched.ok()) {
+    lost_for_.clear();
+  } else if (lost_for_.empty()) {
     end_.launch_error = StrCat("the trainer could not be started: ", launched.message());
+  } else {
+    end_.launch_error = StrCat("the trainer could not be started again: ", launched.message(), "; before, ", lost_for_);
   }
   return absl::OkStatus();
 }
 
-void FollowedJob::Restart(const std::string& reason) {
+absl::Status FollowedJob::Restart(const std::string& reason) {
   process_.reset();
   end_ = {};
-  if (absl::Status launched = Launch(reason); !launched.ok()) {
-    end_.launch_error = StrCat("the trainer could not be started again: ", launched.message(), "; before, ", reason);
-  }
+  lost_for_ = reason;
+  starts_before_ = history_.starts;
+  return StartTrainer();
 }
 
-absl::Status FollowedJob::Launch(const std::string& reason) {
+absl::Status FollowedJob::Launch() {
   absl::StatusOr<std::string> dataset_id = ParseDatasetName(job_.dataset);
   if (!dataset_id.ok()) return dataset_id.status();
   absl::StatusOr<Dataset> dataset = surroundings_.datasets.Get(*dataset_id);
@@ -93,8 +103,8 @@ absl::Status FollowedJob::Launch(const std::string& reason) {
   spec.keep_state = surroundings_.options.max_restarts > 0;
   if (absl::Status written = folder_.WriteSpec(spec); !written.ok()) return written;
   if (absl::Status read = ReadEvents(); !read.ok()) return read;
-  if (!history_.validating || !reason.empty()) {
-    absl::Status logged = folder_.AppendState({"VALIDATING", reason, ""}, job_.trace_id);
+  if (history_.starts == starts_before_) {
+    absl::Status logged = folder_.AppendState({"VALIDATING", lost_for_, ""}, job_.trace_id);
     if (!logged.ok()) return logged;
   }
   absl::StatusOr<std::unique_ptr<TrainerRun>> process = surroundings_.launcher.Start(folder_.path());
@@ -106,7 +116,7 @@ absl::Status FollowedJob::Launch(const std::string& reason) {
 }
 
 absl::Status FollowedJob::Advance(std::chrono::steady_clock::time_point now) {
-  if (launch_ && job_.state == JobState::kValidating) {
+  if (launch_ && runs() && job_.state != JobState::kCancelling) {
     if (absl::Status started = StartTrainer(); !started.ok()) return started;
   }
   // The process before the log: what it wrote before it ended is then in what is read.
@@ -177,8 +187,7 @@ absl::Status FollowedJob::Finish() {
   end_.recorded = folder_.RecordedEpoch();
   JobOutcome outcome = JudgeOutcome(job_, history_, end_);
   if (outcome.lost && std::max(1, history_.starts) <= surroundings_.options.max_restarts) {
-    Restart(outcome.reason);
-    return absl::OkStatus();
+    return Restart(outcome.reason);
   }
   std::string model_version;
   if (outcome.kept != nullptr) {
@@ -186,7 +195,12 @@ absl::Status FollowedJob::Finish() {
       if (absl::Status begun = BeginRegistration(*outcome.kept); !begun.ok()) return begun;
     }
     if (registration_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return absl::OkStatus();
-    if (const absl::StatusOr<ModelVersion>& version = registration_.get(); version.ok()) {
+    const absl::StatusOr<ModelVersion> version = registration_.get();
+    if (IsPassing(version.status())) {
+      registration_ = {};
+      return version.status();
+    }
+    if (version.ok()) {
       model_version = version->name();
     } else {
       outcome.state = JobState::kFailed;

@@ -57,9 +57,8 @@ class FollowedJob {
   bool runs() const { return !waits() && !IsFinal(job_.state); }
 
  private:
-  // `reason`: why the job is started again; empty for the first time.
-  absl::Status Launch(const std::string& reason);
-  void Restart(const std::string& reason);
+  absl::Status Launch();
+  absl::Status Restart(const std::string& reason);
   absl::Status ReadEvents();
   void EnterRunning();
   void Stop(std::chrono::steady_clock::time_point now);
@@ -77,7 +76,9 @@ class FollowedJob {
   std::unique_ptr<TrainerRun> process_;
   TrainerEnd end_;
   std::shared_future<absl::StatusOr<ModelVersion>> registration_;  // once begun; its last owner waits for it
-  bool launch_ = false;                                            // VALIDATING, but its trainer was never started
+  bool launch_ = false;                                            // its trainer is still to be started
+  std::string lost_for_;                                           // why it is started again; empty for the first time
+  int32_t starts_before_ = 0;                                      // in the log
   std::optional<std::chrono::steady_clock::time_point> told_to_stop_;
   bool killed_ = false;
   bool done_ = false;

@@ -143,6 +143,7 @@ def test_stored_bytes(start_server, tokens):
         with pytest.raises(grpc.RpcError) as refused:
             upload(server, name, TRAIN, "ann")
         assert refusal(refused.value)[0] == "max-caller-bytes"
+    assert upload(server, "two", TRAIN, "ann").name == "datasets/two"  # repeated, it stores nothing
     assert not list((server.data / "datasets/.incoming").iterdir())
     assert {p.name for p in (server.data / "datasets").iterdir()} == {".incoming", "one", "two", "other"}
     server.datasets.DeleteDataset(dataset_pb2.DeleteDatasetRequest(name="datasets/one"), metadata=bearer("ann"))

@@ -54,6 +54,26 @@ def test_without_descriptors_connections_are_turned_away_until_there_are_some(st
     assert [state_of(e) for e in server.watch(job.name)][-1] == "SUCCEEDED"
 
 
+def test_jobs_wait_for_descriptors(server):
+    first = server.submit(epochs=3)
+    second = server.submit(epochs=1, model="other")
+    watch = server.watch(first.name)
+    next(event for event in watch if event.WhichOneof("event") == "epoch_finished")
+    watch.cancel()
+    folder = server.data / "jobs" / first.name.removeprefix("jobs/")
+    trainer = pathlib.Path("/proc", (folder / "trainer.pid").read_text(encoding="ascii").strip())
+    time.sleep(0.5)  # for the watch's end
+    limit(server, "nofile", len(os.listdir(f"/proc/{server.process.pid}/fd")) - 5)
+    wait_for(lambda: not trainer.exists(), 60, "the trainer's end")
+    wait_for(lambda: re.search(f"{folder.name}.*Too many open files|Too many open files.*{folder.name}", server.text()),
+             what="the log")
+    time.sleep(1)
+    limit(server, "nofile", 1000)
+    # What had ended is registered, what waited is started.
+    for job in (first, second):
+        assert [state_of(e) for e in server.watch(job.name)][-1] == "SUCCEEDED", server.job(job.name)
+
+
 def data_bytes(server):
     status = pathlib.Path(f"/proc/{server.process.pid}/status").read_text(encoding="ascii")
     return int(re.search(r"VmData:\s+(\d+) kB", status)[1]) << 10
