@@ -15,7 +15,6 @@ void JobHistory::Add(const Event& event) {
         using What = std::decay_t<decltype(what)>;
         if constexpr (std::is_same_v<What, StateChanged>) {
           if (what.state == "VALIDATING") {
-            validating = true;
             ++starts;
             failed.reset();  // of the trainer before, as is the next
             finished.reset();

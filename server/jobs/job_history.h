@@ -13,9 +13,8 @@ namespace fintag::server {
 struct JobHistory {
   JobProgress progress;
   ProgressCurve curve;
-  bool validating = false;  // the server was about to start the trainer
-  int32_t starts = 0;       // how often
-  bool started = false;     // the trainer has begun to train
+  int32_t starts = 0;    // how often the server was about to start the trainer
+  bool started = false;  // the trainer has begun to train
   std::optional<TrainingFinished> finished;
   std::optional<TrainingFailed> failed;
   std::optional<StateChanged> final_state;
