@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <functional>
+#include <latch>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -29,10 +30,12 @@ inline uint16_t FreePort() {
   return ntohs(address.sin_port);
 }
 
-// Runs `body` as each of `ranks` ranks and waits for all. `stop`, where given, is that of every rank.
+// Runs `body` as each of `ranks` ranks, once all have met, and waits for all. `stop`, where given, is that of every
+// rank.
 inline void RunRanks(int32_t ranks, const std::function<void(RankGroup&)>& body, std::atomic<bool>* stop = nullptr) {
   const uint16_t port = FreePort();
   std::atomic<bool> never = false;
+  std::latch met(ranks);
   std::vector<std::thread> threads;
   for (int32_t rank = 0; rank < ranks; ++rank) {
     threads.emplace_back([&, rank] {
@@ -42,6 +45,7 @@ inline void RunRanks(int32_t ranks, const std::function<void(RankGroup&)>& body,
       place.host = "127.0.0.1";
       place.port = port;
       auto group = RankGroup::Connect(place, stop == nullptr ? never : *stop);
+      met.arrive_and_wait();  // one that fails at once would end the meeting of the others
       ASSERT_TRUE(group.ok()) << group.status();
       body(**group);
     });
