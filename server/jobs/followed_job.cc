@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <new>
+#include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -13,6 +15,12 @@ namespace fintag::server {
 namespace {
 
 namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+// A log that cannot be read for so long, with descriptors and memory to read it, counts as lost.
+constexpr std::chrono::seconds kUnreadable(10);
+// A registration reads all weights: not again at each look.
+constexpr std::chrono::seconds kRegisterAgain(5);
 
 // What is in the checkpoint of `folder` becomes a version of `model`.
 absl::StatusOr<ModelVersion> Register(ModelRegistry& models, const JobFolder& folder, const std::string& model,
@@ -115,7 +123,7 @@ absl::Status FollowedJob::Launch() {
   return absl::OkStatus();
 }
 
-absl::Status FollowedJob::Advance(std::chrono::steady_clock::time_point now) {
+absl::Status FollowedJob::Advance(Clock::time_point now) {
   if (launch_ && runs() && job_.state != JobState::kCancelling) {
     if (absl::Status started = StartTrainer(); !started.ok()) return started;
   }
@@ -126,7 +134,10 @@ absl::Status FollowedJob::Advance(std::chrono::steady_clock::time_point now) {
     if (end_.exit) reader_.reset();
   }
   if (waits() && history_.progress.last_sequence > 0) return absl::OkStatus();
-  if (absl::Status read = ReadEvents(); !read.ok()) return read;
+  if (absl::Status read = ReadEvents(); !read.ok()) {
+    if (job_.state == JobState::kCancelling && process_ != nullptr && !end_.exit) Stop(now);
+    return read;
+  }
   if (waits()) {
     reader_.reset();  // a long queue keeps no files open
     return absl::OkStatus();
@@ -156,9 +167,19 @@ absl::Status FollowedJob::ReadEvents() {
       log_status_ = read;
       return absl::OkStatus();
     }
-    // No descriptor, a disk that did not answer: read at the next look.
-    if (!read.ok()) return read;
+    if (read.ok()) continue;
+    // No descriptor, a disk that did not answer: read at the next look, by a reader that opens the file anew.
+    reader_.reset();
+    if (!IsPassing(read)) {
+      if (!unreadable_since_) unreadable_since_ = Clock::now();
+      if (Clock::now() - *unreadable_since_ >= kUnreadable) {
+        log_status_ = read;
+        return absl::OkStatus();
+      }
+    }
+    return read;
   } while (!events.empty());
+  unreadable_since_.reset();
   return absl::OkStatus();
 }
 
@@ -168,7 +189,7 @@ void FollowedJob::EnterRunning() {
   if (absl::StatusOr<Job> moved = surroundings_.store.Move(job_.id, JobState::kRunning); moved.ok()) job_ = *moved;
 }
 
-void FollowedJob::Stop(std::chrono::steady_clock::time_point now) {
+void FollowedJob::Stop(Clock::time_point now) {
   if (!told_to_stop_) {
     process_->Terminate();
     told_to_stop_ = now;
@@ -184,7 +205,9 @@ absl::Status FollowedJob::Finish() {
     return Move(JobState::kFailed, StrCat("the event log cannot be read: ", log_status_.message()), "");
   }
   end_.output = folder_.OutputTail();
-  end_.recorded = folder_.RecordedEpoch();
+  const absl::StatusOr<std::optional<EpochResult>> recorded = folder_.RecordedEpoch();
+  if (IsPassing(recorded.status())) return recorded.status();
+  end_.recorded = recorded.value_or(std::nullopt);
   JobOutcome outcome = JudgeOutcome(job_, history_, end_);
   if (outcome.lost && std::max(1, history_.starts) <= surroundings_.options.max_restarts) {
     return Restart(outcome.reason);
@@ -192,13 +215,16 @@ absl::Status FollowedJob::Finish() {
   std::string model_version;
   if (outcome.kept != nullptr) {
     if (!registration_.valid()) {
+      if (Clock::now() < register_after_ && job_.state != JobState::kCancelling) return register_error_;
       if (absl::Status begun = BeginRegistration(*outcome.kept); !begun.ok()) return begun;
     }
     if (registration_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return absl::OkStatus();
     const absl::StatusOr<ModelVersion> version = registration_.get();
-    if (IsPassing(version.status())) {
+    // Who cancels a job waits for no room: its checkpoint stays with it.
+    if (IsPassing(version.status()) && job_.state != JobState::kCancelling) {
       registration_ = {};
-      return version.status();
+      register_after_ = Clock::now() + kRegisterAgain;
+      return register_error_ = version.status();
     }
     if (version.ok()) {
       model_version = version->name();
@@ -227,10 +253,15 @@ absl::Status FollowedJob::BeginRegistration(const EpochResult& kept) {
   origin.unseen = epoch.unseen;
   origin.word_lookup = history_.progress.word_lookup;
   try {
-    registration_ =
-        std::async(std::launch::async, [&models = surroundings_.models, folder = folder_, model = job_.model, origin] {
-          return Register(models, folder, model, origin);
-        });
+    registration_ = std::async(std::launch::async,
+                               [&models = surroundings_.models, folder = folder_, model = job_.model,
+                                origin]() -> absl::StatusOr<ModelVersion> {
+                                 try {
+                                   return Register(models, folder, model, origin);
+                                 } catch (const std::bad_alloc&) {
+                                   return absl::ResourceExhaustedError("not enough memory to register a model");
+                                 }
+                               });
   } catch (const std::system_error& error) {
     return absl::ResourceExhaustedError(StrCat("no thread to register a model: ", error.what()));
   }

@@ -72,10 +72,13 @@ class FollowedJob {
   JobFolder folder_;
   std::unique_ptr<EventLogReader> reader_;
   JobHistory history_;
-  absl::Status log_status_;  // not OK once the log is damaged
+  absl::Status log_status_;  // not OK once the log is damaged, or was unreadable for long
+  std::optional<std::chrono::steady_clock::time_point> unreadable_since_;
   std::unique_ptr<TrainerRun> process_;
   TrainerEnd end_;
   std::shared_future<absl::StatusOr<ModelVersion>> registration_;  // once begun; its last owner waits for it
+  absl::Status register_error_;                                    // why it could not be, for now
+  std::chrono::steady_clock::time_point register_after_;           // when it is tried again
   bool launch_ = false;                                            // its trainer is still to be started
   std::string lost_for_;                                           // why it is started again; empty for the first time
   int32_t starts_before_ = 0;                                      // in the log

@@ -94,9 +94,10 @@ absl::Status JobFolder::LinkCheckpoint(const fs::path& to) const {
   return absl::OkStatus();
 }
 
-std::optional<EpochResult> JobFolder::RecordedEpoch() const {
+absl::StatusOr<std::optional<EpochResult>> JobFolder::RecordedEpoch() const {
   absl::StatusOr<std::string> text = ReadFile(checkpoint() / "fintag.json");
-  if (!text.ok()) return std::nullopt;
+  if (absl::IsNotFound(text.status())) return std::nullopt;
+  if (!text.ok()) return text.status();
   try {
     const nlohmann::json record = nlohmann::json::parse(*text);
     for (const nlohmann::json& object : record.at("epochs")) {

@@ -40,8 +40,9 @@ class JobFolder {
   void RemoveHalfWritten() const;
   void RemoveState() const;  // from which a trainer would go on
   // Epoch, scores and unseen of the epoch whose weights are in the checkpoint, as its fintag.json has them; nothing if
-  // it does not say. A trainer killed between checkpoint and event has written more than its log tells.
-  std::optional<EpochResult> RecordedEpoch() const;
+  // it does not say; an error where there is one that cannot be read. A trainer killed between checkpoint and event has
+  // written more than its log tells.
+  absl::StatusOr<std::optional<EpochResult>> RecordedEpoch() const;
 
  private:
   std::filesystem::path path_;

@@ -140,10 +140,22 @@ std::vector<Limit> Limits(const TrainerLimits& wanted) {
   return limits;
 }
 
+// What a look at a process says. An error where there was no descriptor or no memory to look with: that a process is
+// gone must not be concluded from it.
+using Known = absl::StatusOr<bool>;
+
+// No, or not to be told.
+Known NotUnlessStarved(const absl::Status& error) {
+  if (absl::IsResourceExhausted(error)) return error;
+  return false;
+}
+
+bool IsKnownNot(const Known& known) { return known.ok() && !*known; }
+
 // Whether a trainer holds the lock of this folder.
-bool IsLocked(const fs::path& folder) {
+Known IsLocked(const fs::path& folder) {
   const int descriptor = OpenFor(folder / "trainer.lock", O_RDONLY);
-  if (descriptor < 0) return false;
+  if (descriptor < 0) return NotUnlessStarved(absl::ErrnoToStatus(errno, "cannot open trainer.lock"));
   const bool locked = flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
   close(descriptor);  // lets go of the lock
   return locked;
@@ -151,9 +163,9 @@ bool IsLocked(const fs::path& folder) {
 
 // Whether process `pid` was started for `folder`: tells the trainer from a stranger that was given its number since.
 // A process that has ended and only waits to be reaped has no command line.
-bool WorksFor(pid_t pid, const fs::path& folder) {
+Known WorksFor(pid_t pid, const fs::path& folder) {
   absl::StatusOr<std::string> line = ReadFile(fs::path("/proc") / std::to_string(pid) / "cmdline");
-  if (!line.ok()) return false;
+  if (!line.ok()) return NotUnlessStarved(line.status());
   const std::vector<std::string> arguments = absl::StrSplit(*line, '\0');
   for (size_t i = 0; i + 1 < arguments.size(); ++i) {
     std::error_code error;
@@ -163,14 +175,15 @@ bool WorksFor(pid_t pid, const fs::path& folder) {
 }
 
 // Whether a process of the group was.
-bool GroupWorksFor(pid_t group, const fs::path& folder) {
+Known GroupWorksFor(pid_t group, const fs::path& folder) {
   std::error_code error;
   for (fs::directory_iterator entry("/proc", error); !error && entry != fs::directory_iterator();
        entry.increment(error)) {
     pid_t pid = 0;
     if (!absl::SimpleAtoi(entry->path().filename().string(), &pid) || getpgid(pid) != group) continue;
-    if (WorksFor(pid, folder)) return true;
+    if (const Known works = WorksFor(pid, folder); !IsKnownNot(works)) return works;
   }
+  if (error) return NotUnlessStarved(absl::ErrnoToStatus(error.value(), "cannot read /proc"));
   return false;
 }
 
@@ -181,7 +194,7 @@ class Child : public WorkerProcess {
   std::optional<WorkerExit> Poll() override {
     if (!exit_) Reap();
     // Killed processes hold their files a little longer than their parent lives.
-    if (exit_ && !let_go_) let_go_ = !IsLocked(folder_);
+    if (exit_ && !let_go_) let_go_ = IsKnownNot(IsLocked(folder_));
     return let_go_ ? exit_ : std::nullopt;
   }
   void Terminate() override { Send(SIGTERM); }
@@ -223,11 +236,11 @@ class Adopted : public WorkerProcess {
   Adopted(pid_t pid, fs::path folder) : pid_(pid), folder_(std::move(folder)) {}
 
   std::optional<WorkerExit> Poll() override {
-    if (!ended_ && !WorksFor(pid_, folder_)) {
+    if (!ended_ && IsKnownNot(WorksFor(pid_, folder_))) {
+      const Known left = GroupWorksFor(pid_, folder_);
       // What it left in its group must not go on writing.
-      const bool left = GroupWorksFor(pid_, folder_);
-      if (left) kill(-pid_, SIGKILL);
-      ended_ = !left && !IsLocked(folder_);
+      if (left.ok() && *left) kill(-pid_, SIGKILL);
+      ended_ = IsKnownNot(left) && IsKnownNot(IsLocked(folder_));
     }
     if (ended_) return WorkerExit();
     return std::nullopt;
@@ -254,7 +267,9 @@ absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const fs::pa
   const std::string program = fs::absolute(trainer, error).string();
   const std::string place = fs::canonical(folder, error).string();
   if (error) return absl::ErrnoToStatus(error.value(), StrCat("cannot find ", folder.string()));
-  if (IsLocked(place)) return absl::FailedPreconditionError(StrCat("a trainer works in ", place, " already"));
+  const Known locked = IsLocked(place);
+  if (!locked.ok()) return locked.status();
+  if (*locked) return absl::FailedPreconditionError(StrCat("a trainer works in ", place, " already"));
 
   std::vector<int> opened;
   const absl::Cleanup closing = [&opened] {
@@ -313,7 +328,9 @@ std::unique_ptr<WorkerProcess> WorkerProcess::Find(const fs::path& folder) {
   absl::StatusOr<std::string> text = ReadFile(folder / "trainer.pid");
   pid_t pid = 0;
   if (!text.ok() || !absl::SimpleAtoi(absl::StripAsciiWhitespace(*text), &pid) || pid <= 1) return nullptr;
-  if (!WorksFor(pid, folder) && !GroupWorksFor(pid, folder) && !IsLocked(folder)) return nullptr;
+  const bool ended =
+      IsKnownNot(WorksFor(pid, folder)) && IsKnownNot(GroupWorksFor(pid, folder)) && IsKnownNot(IsLocked(folder));
+  if (ended) return nullptr;
   return std::make_unique<Adopted>(pid, folder);
 }
 

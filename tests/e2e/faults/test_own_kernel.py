@@ -12,10 +12,10 @@ TINY = ROOT / "tests/data/golden/checkpoints/safetensors"  # whatever touches mu
 
 
 def test_the_clock_is_set_under_the_server(tmp_path):
-    environment = {"PATH": os.environ["PATH"], "HOME": "/tmp", "FINTAG_BIN": BIN, "FINTAG_TEST_BASE": TINY,
-                   "FINTAG_E2E_WORK": "/tmp/e2e", "FINTAG_OWN_KERNEL": "1", "FINTAG_PATIENCE": PATIENCE * 3,
-                   "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp=/tmp/pytest", "--rootdir",
+    environment = {"PATH": os.environ["PATH"], "HOME": "/run", "TMPDIR": "/run", "FINTAG_BIN": BIN,
+                   "FINTAG_TEST_BASE": TINY, "FINTAG_E2E_WORK": "/run/e2e", "FINTAG_OWN_KERNEL": "1",
+                   "FINTAG_PATIENCE": PATIENCE * 3, "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp=/run/pytest", "--rootdir",
                FOLDER.parents[1], "--color=no", FOLDER / "test_clock.py"]
     output, status = boot.run(tmp_path / "kernel", command, environment, 400 * PATIENCE)
     if boot.STARTED not in output:

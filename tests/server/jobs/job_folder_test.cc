@@ -78,7 +78,7 @@ TEST(JobFolder, TakesNoLinksOverAndMakesFilesReadable) {
 TEST(JobFolder, ReadsFromTheCheckpointWhichEpochItHolds) {
   const TemporaryFolder temporary;
   const JobFolder folder(temporary.path());
-  EXPECT_FALSE(folder.RecordedEpoch().has_value());
+  EXPECT_FALSE(folder.RecordedEpoch()->has_value());
   TrainingRecord record;
   for (int number = 1; number <= 3; ++number) {
     EpochResult epoch;
@@ -90,13 +90,13 @@ TEST(JobFolder, ReadsFromTheCheckpointWhichEpochItHolds) {
   record.result.kept_epoch = 2;
   const std::string text = TrainingRecordJson(record);
   WriteFile(folder.checkpoint() / "fintag.json", text);
-  ASSERT_TRUE(folder.RecordedEpoch().has_value());
-  EXPECT_EQ(folder.RecordedEpoch()->epoch, 2);
-  EXPECT_EQ(folder.RecordedEpoch()->scores.micro.f1, 0.2);
-  EXPECT_EQ(folder.RecordedEpoch()->unseen.f1, 0.02);
+  ASSERT_TRUE(folder.RecordedEpoch()->has_value());
+  EXPECT_EQ((*folder.RecordedEpoch())->epoch, 2);
+  EXPECT_EQ((*folder.RecordedEpoch())->scores.micro.f1, 0.2);
+  EXPECT_EQ((*folder.RecordedEpoch())->unseen.f1, 0.02);
   for (const std::string& other : {std::string("{}"), std::string("[1]"), text.substr(0, text.size() / 2)}) {
     WriteFile(folder.checkpoint() / "fintag.json", other);
-    EXPECT_FALSE(folder.RecordedEpoch().has_value()) << other;
+    EXPECT_FALSE(folder.RecordedEpoch()->has_value()) << other;
   }
 }
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include <atomic>
+#include <new>
 
 #include "tests/server/jobs/queue_fixture.h"
 
@@ -19,7 +20,8 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
-// Adds nothing until it is opened; after 20 s it gives in, so that a test that fails still ends.
+// Adds nothing until it is opened; after 20 s it gives in, so that a test that fails still ends. May lack memory once,
+// or room.
 class HeldUpRegistry final : public ModelRegistry {
  public:
   explicit HeldUpRegistry(std::unique_ptr<ModelRegistry> registry) : registry_(std::move(registry)) {}
@@ -28,6 +30,8 @@ class HeldUpRegistry final : public ModelRegistry {
                                    const std::string& request_id) override {
     waits = true;
     for (int i = 0; i < 4000 && !open; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    if (lacks_memory.exchange(false)) throw std::bad_alloc();
+    if (lacks_room) return absl::ResourceExhaustedError("no space left on device");
     return registry_->Add(id, incoming, origin, request_id);
   }
 
@@ -47,6 +51,8 @@ class HeldUpRegistry final : public ModelRegistry {
 
   std::atomic<bool> waits = false;
   std::atomic<bool> open = false;
+  std::atomic<bool> lacks_memory = false;
+  std::atomic<bool> lacks_room = false;
 
  private:
   const std::unique_ptr<ModelRegistry> registry_;
@@ -59,6 +65,15 @@ class JobQueueTest : public QueueFixture {
   void Run(const std::string& sql) {
     const absl::Status status = database_->Execute(sql).status();
     EXPECT_TRUE(status.ok()) << status;
+  }
+
+  HeldUpRegistry& HoldUpRegistry() {
+    queue_.reset();
+    auto held_up = std::make_unique<HeldUpRegistry>(std::move(models_));
+    HeldUpRegistry& registry = *held_up;
+    models_ = std::move(held_up);
+    StartQueue();
+    return registry;
   }
 
   static std::vector<std::string> KindsOf(const std::vector<Event>& events) {
@@ -209,12 +224,8 @@ TEST_F(JobQueueTest, AnEpochWhoseEventWasNeverWrittenIsKept) {
 }
 
 TEST_F(JobQueueTest, ASlowRegistrationHoldsUpNoOtherJob) {
-  queue_.reset();
-  auto held_up = std::make_unique<HeldUpRegistry>(std::move(models_));
-  HeldUpRegistry& registry = *held_up;
-  models_ = std::move(held_up);
   options_.max_running_jobs = 2;
-  StartQueue();
+  HeldUpRegistry& registry = HoldUpRegistry();
   const std::string slow = Create(FakeTrainer::kSucceed);
   const std::string deaf = Create(FakeTrainer::kHangBeforeEpoch);
   WaitFor([&] { return registry.waits.load(); });
@@ -226,6 +237,45 @@ TEST_F(JobQueueTest, ASlowRegistrationHoldsUpNoOtherJob) {
   registry.open = true;
   EXPECT_EQ(FinalState(slow).state, "CANCELLED");
   EXPECT_EQ(store_->Get(slow)->model_version, "models/made/versions/1");
+}
+
+TEST_F(JobQueueTest, ARegistrationThatLacksMemoryIsTriedAgain) {
+  HeldUpRegistry& registry = HoldUpRegistry();
+  registry.lacks_memory = true;
+  registry.open = true;
+  const std::string id = Create(FakeTrainer::kSucceed);
+  EXPECT_EQ(FinalState(id).state, "SUCCEEDED");
+  EXPECT_FALSE(registry.lacks_memory);
+  ASSERT_THAT(Troubles(id), SizeIs(2));
+  EXPECT_TRUE(absl::IsResourceExhausted(Troubles(id)[0])) << Troubles(id)[0];
+}
+
+TEST_F(JobQueueTest, AJobThatWaitsForRoomCanBeCancelled) {
+  HeldUpRegistry& registry = HoldUpRegistry();
+  registry.lacks_room = true;
+  registry.open = true;
+  const std::string id = Create(FakeTrainer::kSucceed);
+  WaitFor([&] { return !Troubles(id).empty(); });
+  EXPECT_EQ(store_->Get(id)->state, JobState::kRunning);
+  ASSERT_TRUE(queue_->Cancel(id).ok());
+  EXPECT_EQ(FinalState(id).state, "FAILED");
+  EXPECT_EQ(store_->Get(id)->failure_reason, "the model could not be stored: no space left on device");
+  EXPECT_TRUE(fs::exists(Folder(id) / "checkpoint" / "config.json"));
+  EXPECT_TRUE(queue_->Delete(id).ok());
+}
+
+// As on a disk that fails for good: nobody could learn what becomes of the trainer.
+TEST_F(JobQueueTest, ALogThatStaysUnreadableFailsTheJob) {
+  const std::string id = Create(FakeTrainer::kIgnoreSigterm);
+  WaitForEpochs(id, 1);
+  fs::rename(Folder(id) / "events.log", Folder(id) / "events.moved");
+  fs::create_directory(Folder(id) / "events.log");
+  kill(std::stoi(FileText(Folder(id) / "trainer.pid")), SIGKILL);
+  WaitFor([&] { return !Troubles(id).empty(); });
+  EXPECT_EQ(store_->Get(id)->state, JobState::kRunning);
+  for (int i = 0; i < 2000 && store_->Get(id)->state == JobState::kRunning; ++i) Sleep(10);
+  EXPECT_EQ(store_->Get(id)->state, JobState::kFailed);
+  EXPECT_THAT(store_->Get(id)->failure_reason, StartsWith("the event log cannot be read: "));
 }
 
 TEST_F(JobQueueTest, ATrainerKilledByOthersFailsItsJob) {

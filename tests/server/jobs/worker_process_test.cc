@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <set>
 #include <thread>
@@ -236,6 +238,28 @@ TEST_F(WorkerProcessTest, RanksDoNotOutliveTheirShell) {
   EXPECT_EQ(WorkerProcess::Find(job_), nullptr);
   for (int i = 0; i < 1000 && kill(-shell, 0) == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   EXPECT_NE(kill(-shell, 0), 0) << "some of it is left";
+}
+
+TEST_F(WorkerProcessTest, WhoCannotBeLookedAtHasNotEnded) {
+  ASSERT_TRUE(Start("while :; do sleep 0.05; done").ok());
+  const std::unique_ptr<WorkerProcess> found = WorkerProcess::Find(job_);
+  ASSERT_NE(found, nullptr);
+  std::vector<int> taken;
+  rlimit before = {};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit few = {64, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  for (int descriptor; (descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0;) taken.push_back(descriptor);
+  EXPECT_EQ(errno, EMFILE);
+  EXPECT_FALSE(found->Poll().has_value());
+  found->Kill();
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_FALSE(found->Poll().has_value());
+  EXPECT_FALSE(process_->Poll().has_value());
+  for (const int descriptor : taken) close(descriptor);
+  EXPECT_EQ(Wait(*found).exit_code, -1);
+  EXPECT_EQ(Wait().signal, SIGKILL);
+  EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 TEST_F(WorkerProcessTest, IsNotDeceivedByAStrangerWithTheSameNumber) {

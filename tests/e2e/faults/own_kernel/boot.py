@@ -1,6 +1,6 @@
 """Runs a command under a kernel of its own: User-mode Linux, a Linux that is a process of this one. It sees this
-machine's files, has a loopback network and memory as its disk, and what the command does to it, such as setting the
-clock, ends with it."""
+machine's files, has a loopback network and memory as its disk at /run, where nobody keeps a project, and what the
+command does to it, such as setting the clock, ends with it."""
 import os
 import pathlib
 import shlex
@@ -11,12 +11,12 @@ STARTED = "own kernel started"
 ENDED = "own kernel ended with "
 
 INIT = """#!/bin/sh
-export PATH={path} HOME=/tmp
+export PATH={path} HOME=/run
 mount -t proc proc /proc
 mount -t sysfs sys /sys
-mount -t tmpfs tmp /tmp
+mount -t tmpfs run /run
 ip link set lo up
-cd /tmp
+cd /run
 echo {started}
 {command}
 echo {ended} $?
