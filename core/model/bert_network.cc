@@ -70,8 +70,8 @@ at::Tensor BertNetwork::Logits(const TokenRun& tokens, const StepDropout& dropou
       hidden = hidden.index_select(0, rows);
     }
     hidden = ResidualLayerNorm(Apply(layer.attention_output, context), hidden, layer.attention_norm, sites.Hidden());
-    const at::Tensor expanded = Apply(layer.intermediate, hidden, activation);
-    hidden = ResidualLayerNorm(Apply(layer.output, expanded), hidden, layer.output_norm, sites.Hidden());
+    const at::Tensor out = FeedForward(layer.intermediate, layer.output, hidden, activation);
+    hidden = ResidualLayerNorm(out, hidden, layer.output_norm, sites.Hidden());
   }
   return Apply(classifier, ApplyDropout(hidden, sites.Classifier()));
 }

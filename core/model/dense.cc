@@ -73,4 +73,11 @@ at::Tensor Apply(const Dense& dense, const at::Tensor& x, Activation activation)
   return Activate(Apply(dense, x), activation);
 }
 
+at::Tensor FeedForward(const Dense& intermediate, const Dense& output, const at::Tensor& x, Activation activation) {
+  if (intermediate.packed && output.packed && activation == Activation::kGelu) {
+    return PackedFeedForward(x, *intermediate.packed, *output.packed);
+  }
+  return Apply(output, Apply(intermediate, x, activation));
+}
+
 }  // namespace fintag

@@ -39,5 +39,7 @@ Dense ConvertDense(const Dense& dense, Precision precision);
 at::Tensor Apply(const Dense& dense, const at::Tensor& x);
 // activation(x w^T + bias), alike.
 at::Tensor Apply(const Dense& dense, const at::Tensor& x, Activation activation);
+// output(activation(intermediate(x))), alike.
+at::Tensor FeedForward(const Dense& intermediate, const Dense& output, const at::Tensor& x, Activation activation);
 
 }  // namespace fintag

@@ -19,18 +19,24 @@ using torch::autograd::variable_list;
 // The work of one head of a sequence, in arbitrary units: scores, and the linear part beside them.
 int64_t HeadCost(int64_t length) { return length * (length + 32); }
 
-// Calls `run(sequence, head)` for every pair, each thread with a run of pairs of about the same cost.
+// Calls `run(sequence, head)` for every pair, in shares of about the same cost.
 template <typename Run>
 void ForEachHead(const int64_t* offsets, int64_t sequences, int64_t heads, const Run& run) {
   int64_t total = 0;
   for (int64_t s = 0; s < sequences; ++s) total += heads * HeadCost(offsets[s + 1] - offsets[s]);
-  const int64_t shares = std::max<int64_t>(1, ParallelThreads());
-  ParallelFor(shares, 1, [&](int64_t begin, int64_t end) {
-    const int64_t from = total * begin / shares;
-    const int64_t to = total * end / shares;
+  constexpr int64_t kSharesOfThread = 8;
+  const int64_t threads = std::max<int64_t>(1, ParallelThreads());
+  const int64_t shares = threads > 1 ? threads * kSharesOfThread : 1;
+  ParallelEach(shares, [&](int64_t share) {
+    const int64_t from = total * share / shares;
+    const int64_t to = total * (share + 1) / shares;
     int64_t done = 0;
     for (int64_t s = 0; s < sequences && done < to; ++s) {
       const int64_t cost = HeadCost(offsets[s + 1] - offsets[s]);
+      if (done + heads * cost <= from) {
+        done += heads * cost;
+        continue;
+      }
       for (int64_t head = 0; head < heads; ++head, done += cost) {
         if (done >= from && done < to && cost > 0) run(s, head);
       }

@@ -35,47 +35,69 @@ std::vector<float> Floats(const at::Tensor& tensor, int64_t size) {
   return result;
 }
 
-at::Tensor Product(const at::Tensor& x, const PackedWeight& weight, bool gelu) {
-  const ProductKernels& kernels = *weight.kernels;
-  const at::Tensor input = x.contiguous();
-  const float* from = input.const_data_ptr<float>();
-  const int64_t rows = input.size(0);
-  at::Tensor y = at::empty({rows, weight.out}, input.options());
-  PackedProduct product{.x = reinterpret_cast<const int32_t*>(from),
-                        .x_scale = nullptr,
-                        .weight = static_cast<const int32_t*>(weight.packed.const_data_ptr()),
-                        .weight_scale = weight.scale.data(),
-                        .start = weight.start.empty() ? nullptr : weight.start.data(),
-                        .bias = weight.bias.data(),
-                        .y = y.mutable_data_ptr<float>(),
-                        .groups = weight.groups,
-                        .columns = weight.out,
-                        .gelu = gelu};
-  at::Tensor groups;
-  at::Tensor scale;
-  int32_t* to = nullptr;
-  float* scales = nullptr;
-  if (kernels.convert != nullptr) {
-    groups = at::empty({RoundUp(rows, kernels.row_multiple), weight.groups}, at::kInt);
-    to = groups.mutable_data_ptr<int32_t>();
-    product.x = to;
+PackedProduct ProductOf(const PackedWeight& weight, bool gelu) {
+  return {.x = nullptr,
+          .x_scale = nullptr,
+          .weight = static_cast<const int32_t*>(weight.packed.const_data_ptr()),
+          .weight_scale = weight.scale.data(),
+          .start = weight.start.empty() ? nullptr : weight.start.data(),
+          .bias = weight.bias.data(),
+          .y = nullptr,
+          .groups = weight.groups,
+          .columns = weight.out,
+          .gelu = gelu};
+}
+
+// Rows of inputs as the kernels read them, for as long as this lives.
+class ProductInput {
+ public:
+  ProductInput(const float* x, int64_t rows, const PackedWeight& weight, PackedProduct& product) {
+    const ProductKernels& kernels = *weight.kernels;
+    product.x = reinterpret_cast<const int32_t*>(x);
+    if (kernels.convert == nullptr) return;
+    groups_ = at::empty({RoundUp(rows, kernels.row_multiple), weight.groups}, at::kInt);
+    int32_t* to = groups_.mutable_data_ptr<int32_t>();
+    float* scales = nullptr;
     if (kernels.precision == Precision::kInt8) {
-      scale = at::empty({rows}, at::kFloat);
-      scales = scale.mutable_data_ptr<float>();
-      product.x_scale = scales;
+      scale_ = at::empty({rows}, at::kFloat);
+      scales = scale_.mutable_data_ptr<float>();
     }
+    kernels.convert(x, weight.in, 0, rows, weight.groups, to, scales);
+    product.x = to;
+    product.x_scale = scales;
   }
 
-  const auto convert = [&](int64_t begin, int64_t end) {
-    if (to != nullptr) kernels.convert(from, weight.in, begin, end, weight.groups, to, scales);
-  };
-  const ProductParts parts(kernels, rows, weight.out);
-  // Each thread converts its own inputs where no other needs them.
-  if (!parts.whole_rows()) convert(0, rows);
-  parts.Run([&](const ProductPart& part) {
-    if (parts.whole_rows()) convert(part.row, part.row_end);
-    MultiplyPart(kernels, product, part);
-  });
+ private:
+  at::Tensor groups_;
+  at::Tensor scale_;
+};
+
+// All columns of some rows, by the calling thread.
+void MultiplyRows(const float* x, int64_t rows, const PackedWeight& weight, bool gelu, float* y) {
+  PackedProduct product = ProductOf(weight, gelu);
+  const ProductInput input(x, rows, weight, product);
+  product.y = y;
+  MultiplyPart(*weight.kernels, product,
+               {.row = 0, .row_end = rows, .panel = 0, .panel_end = Panels(*weight.kernels, weight.out)});
+}
+
+at::Tensor Product(const at::Tensor& x, const PackedWeight& weight, bool gelu) {
+  const at::Tensor input = x.contiguous();
+  const auto* from = input.const_data_ptr<float>();
+  const int64_t rows = input.size(0);
+  at::Tensor y = at::empty({rows, weight.out}, input.options());
+  auto* to = y.mutable_data_ptr<float>();
+  const ProductParts parts(*weight.kernels, rows, weight.out);
+  if (parts.whole_rows()) {
+    parts.Run([&](const ProductPart& part) {
+      MultiplyRows(from + part.row * weight.in, part.row_end - part.row, weight, gelu, to + part.row * weight.out);
+    });
+    return y;
+  }
+  PackedProduct product = ProductOf(weight, gelu);
+  const ProductInput converted(from, rows, weight, product);  // once, for all parts
+  product.y = to;
+  parts.Run([&](const ProductPart& part) { MultiplyPart(*weight.kernels, product, part); });
   return y;
 }
 
@@ -117,6 +139,24 @@ at::Tensor PackedLinear(const at::Tensor& x, const PackedWeight& weight) { retur
 
 at::Tensor PackedLinearGelu(const at::Tensor& x, const PackedWeight& weight) {
   return Product(x, weight, /*gelu=*/true);
+}
+
+at::Tensor PackedFeedForward(const at::Tensor& x, const PackedWeight& intermediate, const PackedWeight& output) {
+  const at::Tensor input = x.contiguous();
+  const int64_t rows = input.size(0);
+  const ProductParts parts(*output.kernels, rows, output.out);
+  if (!parts.whole_rows()) return PackedLinear(PackedLinearGelu(input, intermediate), output);
+  const auto* from = input.const_data_ptr<float>();
+  at::Tensor y = at::empty({rows, output.out}, input.options());
+  auto* to = y.mutable_data_ptr<float>();
+  parts.Run([&](const ProductPart& part) {
+    const int64_t part_rows = part.row_end - part.row;
+    const at::Tensor expanded = at::empty({part_rows, intermediate.out}, at::kFloat);
+    auto* between = expanded.mutable_data_ptr<float>();
+    MultiplyRows(from + part.row * intermediate.in, part_rows, intermediate, /*gelu=*/true, between);
+    MultiplyRows(between, part_rows, output, /*gelu=*/false, to + part.row * output.out);
+  });
+  return y;
 }
 
 at::Tensor PackedLinearReference(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,

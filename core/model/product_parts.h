@@ -25,8 +25,8 @@ struct ProductPart {
 // Computes one part, with scratch memory of this thread.
 void MultiplyPart(const ProductKernels& kernels, const PackedProduct& product, const ProductPart& part);
 
-// Parts that cover the result, [rows, columns]: many rows are cut into equal parts, so that each thread reads the
-// weights once; a few rows by columns.
+// Parts that cover the result, [rows, columns]: many rows are cut into equal parts, several for each thread; a few rows
+// by columns.
 class ProductParts {
  public:
   ProductParts(const ProductKernels& kernels, int64_t rows, int64_t columns);

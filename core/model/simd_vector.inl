@@ -62,26 +62,31 @@ FINTAG_INLINE F Head(F v, int64_t count, float other) {
   return LaneIndex() < (static_cast<int32_t>(count) - I{}) ? v : Broadcast(other);
 }
 
-// Sums in a fixed tree, whatever the width of the caller's loop.
-FINTAG_INLINE float Sum(F v) {
-  float lanes[kLanes];
-  Store(lanes, v);
-  for (int64_t width = kLanes / 2; width > 0; width /= 2) {
-    for (int64_t i = 0; i < width; ++i) lanes[i] += lanes[i + width];
-  }
-  return lanes[0];
-}
-
-FINTAG_INLINE float Maximum(F v) {
-  float lanes[kLanes];
-  Store(lanes, v);
-  float best = lanes[0];
-  for (int64_t i = 1; i < kLanes; ++i) best = lanes[i] > best ? lanes[i] : best;
-  return best;
-}
-
 FINTAG_INLINE F Maximum(F a, F b) { return a > b ? a : b; }
 FINTAG_INLINE F Minimum(F a, F b) { return a < b ? a : b; }
+
+// Lane i has what lane i + by had, around the end.
+FINTAG_INLINE F Rotated(F v, int32_t by) {
+#if FINTAG_VECTOR_BYTES == 16
+  F rotated;
+  for (int64_t i = 0; i < kLanes; ++i) rotated[i] = v[(i + by) % kLanes];
+  return rotated;
+#else
+  return __builtin_shuffle(v, LaneIndex() + by);
+#endif
+}
+
+// Over all lanes, in a fixed tree: lane i with lane i + kLanes / 2, and so on.
+FINTAG_INLINE float Sum(F v) {
+#pragma GCC unroll 4
+  for (int32_t width = kLanes / 2; width > 0; width /= 2) v += Rotated(v, width);
+  return v[0];
+}
+FINTAG_INLINE float Maximum(F v) {
+#pragma GCC unroll 4
+  for (int32_t width = kLanes / 2; width > 0; width /= 2) v = Maximum(v, Rotated(v, width));
+  return v[0];
+}
 
 // e^x to 2 units in the last place (Cephes' expf); 0 below -87.
 FINTAG_INLINE F Exp(F x) {

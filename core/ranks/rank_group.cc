@@ -1,5 +1,6 @@
 #include "core/ranks/rank_group.h"
 
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -110,6 +111,8 @@ class GlooGroup : public RankGroup {
 
 absl::StatusOr<std::unique_ptr<RankGroup>> RankGroup::Connect(const RankPlace& place, const std::atomic<bool>& stop,
                                                               std::chrono::seconds patience) {
+  // To write to a rank that is gone is an error to explain, not this process's end.
+  std::signal(SIGPIPE, SIG_IGN);
   absl::StatusOr<std::unique_ptr<RankBoard>> board = RankBoard::Meet(place, patience, stop);
   if (!board.ok()) return board.status();
   auto group = std::make_unique<GlooGroup>(*std::move(board));

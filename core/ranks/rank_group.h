@@ -22,7 +22,7 @@ namespace fintag {
 class RankGroup {
  public:
   // Meets the other ranks of `place` (distributed()). UNAVAILABLE names those who do not come within `patience`;
-  // CANCELLED once `stop` is true, which must outlive the group.
+  // CANCELLED once `stop` is true, which must outlive the group. The process ignores SIGPIPE from then on.
   static absl::StatusOr<std::unique_ptr<RankGroup>> Connect(const RankPlace& place, const std::atomic<bool>& stop,
                                                             std::chrono::seconds patience = std::chrono::minutes(5));
   virtual ~RankGroup() = default;

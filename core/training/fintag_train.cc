@@ -193,6 +193,11 @@ absl::Status RunByHand(const Arguments& a, const fintag::RankPlace& place) {
     std::printf("%swrote epoch %d (best: %d) to %s\n", result->cancelled ? "stopped; " : "", result->kept_epoch,
                 result->best_epoch, a.output.c_str());
   }
+  if (!a.state.empty() && !result->cancelled) {
+    // Who reads that the run has ended does not start it again.
+    std::fflush(stdout);
+    fintag::RemoveTrainingState(a.state);
+  }
   return status;
 }
 

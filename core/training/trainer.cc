@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/model/atomic_folder.h"
 #include "core/model/checkpoint_folder.h"
 #include "core/model/token_classifier.h"
 #include "core/model/torch_status.h"
@@ -305,10 +306,6 @@ absl::StatusOr<TrainingResult> TrainingRun::Finish() {
   // The checkpoint was written with the epochs until then; the record names them all.
   const absl::Status replaced = ReplaceFile(input_.checkpoint / kRecordFile, TrainingRecordJson(record_));
   if (!replaced.ok()) return replaced;
-  if (!input_.state.empty() && !record_.result.cancelled) {
-    std::error_code error;  // what stays behind costs disk, no more
-    std::filesystem::remove_all(input_.state, error);
-  }
   return record_.result;
 }
 
@@ -320,6 +317,14 @@ absl::StatusOr<TrainingResult> Train(const TrainingInput& input, const TrainingO
     TrainingRun run(input, options, observer, stop, ranks);
     return run.Run();
   });
+}
+
+void RemoveTrainingState(const std::filesystem::path& folder) {
+  // Into a folder that is never committed: what a kill leaves of it there is no state.
+  const absl::StatusOr<AtomicFolder> doomed = AtomicFolder::Create(folder);
+  if (!doomed.ok()) return;
+  std::error_code error;
+  std::filesystem::rename(std::filesystem::canonical(folder, error), doomed->path() / "state", error);
 }
 
 }  // namespace fintag

@@ -94,7 +94,7 @@ struct TrainingInput {
 // it was checked. RESOURCE_EXHAUSTED: memory, disk. What is resident grows with distinct words and entities, and by
 // some twenty bytes a sentence. `stop` is looked at between steps: once true the run ends early with what the last
 // epoch wrote, cancelled = true. FAILED_PRECONDITION where the state is of another run, DATA_LOSS where it is damaged.
-// The state is removed once the run has come to its end, uncancelled.
+// The state stays at a good end too: RemoveTrainingState is for who has told of that end.
 //
 // With `ranks` this process is one of a distributed run (DISTRIBUTED.md): all call this with the same input and
 // options, and all have the same steps, scores and weights. Rank 0 alone writes; what the others' observers are told is
@@ -102,5 +102,9 @@ struct TrainingInput {
 absl::StatusOr<TrainingResult> Train(const TrainingInput& input, const TrainingOptions& options,
                                      TrainingObserver& observer, const std::atomic<bool>& stop,
                                      RankGroup* ranks = nullptr);
+
+// Removes the state of a run that has come to its end: a kill leaves it whole, or none to go on from. What cannot be
+// removed costs disk, no more.
+void RemoveTrainingState(const std::filesystem::path& folder);
 
 }  // namespace fintag

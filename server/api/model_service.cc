@@ -18,6 +18,13 @@ constexpr size_t kLongestRequestId = 128;
 
 std::string Method(const char* name) { return std::string("fintag.v1.ModelService/") + name; }
 
+// The files of a version whose weights are whole.
+absl::StatusOr<std::vector<fintag::v1::FileDescription>> DescribeVersion(const ModelVersion& version,
+                                                                         const std::filesystem::path& folder) {
+  if (absl::Status whole = CheckWeights(version, folder); !whole.ok()) return whole;
+  return DescribeFiles(folder);
+}
+
 }  // namespace
 
 fintag::v1::ModelVersion ModelService::VersionMessage(const ModelVersion& version) const {
@@ -89,9 +96,12 @@ absl::Status ModelService::Export(const std::string& name,
   absl::StatusOr<ModelVersion> version = models_.Resolve(name, /*tagger=*/false);
   if (!version.ok()) return version.status();
   const std::filesystem::path folder = models_.Folder(*version);
-  if (absl::Status whole = CheckWeights(*version, folder); !whole.ok()) return whole;
-  absl::StatusOr<std::vector<fintag::v1::FileDescription>> files = DescribeFiles(folder);
-  if (!files.ok()) return files.status();
+  absl::StatusOr<std::vector<fintag::v1::FileDescription>> files = DescribeVersion(*version, folder);
+  if (!files.ok()) {
+    // One that met a deletion failed for that, not for damage.
+    absl::Status there = models_.CheckStillThere(*version);
+    return absl::IsNotFound(there) ? there : files.status();
+  }
 
   fintag::v1::ExportModelResponse message;
   message.mutable_start()->set_name(version->name());

@@ -11,12 +11,18 @@ namespace fintag::server {
 
 UploadRoom::Claim::Claim(UploadRoom& room, const std::string& caller, std::filesystem::path folder, int64_t bytes,
                          int64_t bytes_made)
-    : room_(room), caller_(caller), folder_(std::move(folder)), bytes_(bytes), to_come_(bytes + bytes_made) {
+    : room_(room),
+      caller_(caller),
+      folder_(std::move(folder)),
+      bytes_(bytes),
+      bytes_made_(bytes_made),
+      to_come_(bytes) {
   absl::MutexLock lock(&room_.mutex_);
   admission_ = room_.CheckCallerLocked(caller_, bytes_);
-  if (admission_.ok()) admission_ = room_.CheckDiskLocked(folder_, to_come_);
+  if (admission_.ok()) admission_ = room_.CheckDiskLocked(folder_, bytes_ + bytes_made_ + room_.to_make_);
   if (!admission_.ok()) return;
   room_.to_come_ += to_come_;
+  room_.to_make_ += bytes_made_;
   room_.under_way_[caller_] += bytes_;
 }
 
@@ -24,6 +30,7 @@ UploadRoom::Claim::~Claim() {
   if (!admission_.ok()) return;
   absl::MutexLock lock(&room_.mutex_);
   room_.to_come_ -= to_come_;
+  room_.to_make_ -= bytes_made_;
   const auto mine = room_.under_way_.find(caller_);
   mine->second -= bytes_;
   if (mine->second == 0) room_.under_way_.erase(mine);
@@ -39,7 +46,8 @@ absl::Status UploadRoom::Claim::Check() const {
   if (!admission_.ok()) return admission_;
   absl::MutexLock lock(&room_.mutex_);
   absl::Status status = room_.CheckCallerLocked(caller_, 0);
-  return status.ok() ? room_.CheckDiskLocked(folder_, 0) : status;
+  // What is made of others was asked for when they were let in; some of it is on the disk by now.
+  return status.ok() ? room_.CheckDiskLocked(folder_, bytes_made_) : status;
 }
 
 absl::Status UploadRoom::CheckCaller(const std::string& caller) {

@@ -47,6 +47,7 @@ class UploadRoom {
     const std::string caller_;
     const std::filesystem::path folder_;
     const int64_t bytes_;
+    const int64_t bytes_made_;
     int64_t to_come_;
     absl::Status admission_;
   };
@@ -63,6 +64,7 @@ class UploadRoom {
   const int64_t max_caller_bytes_;
   absl::Mutex mutex_;
   int64_t to_come_ ABSL_GUARDED_BY(mutex_) = 0;                       // of all
+  int64_t to_make_ ABSL_GUARDED_BY(mutex_) = 0;                       // of all, until their claims end
   std::map<std::string, int64_t> under_way_ ABSL_GUARDED_BY(mutex_);  // by caller, whole uploads
 };
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/ascii.h"
 #include "absl/time/time.h"
 #include "core/text/strings.h"
 #include "core/training/file_io.h"
@@ -176,15 +177,15 @@ class Slurm final : public Launcher {
     std::vector<Submission*> waiting;
     absl::Status first;
     for (const std::shared_ptr<Submission>& submission : followed) {
-      if (submission->note.id.empty()) {
-        waiting.push_back(submission.get());
-      } else {
-        first.Update(LookAt(*submission, *jobs));
-      }
+      first.Update(LookAt(*submission, *jobs));
+      if (submission->note.id.empty() && !Withdraw(*submission)) waiting.push_back(submission.get());
     }
     for (Submission* submission : waiting) {
-      if (!first.ok() || Stopping()) break;
-      first.Update(LookAt(*submission, *jobs));
+      if (Stopping()) break;
+      const absl::Status submitted = Submit(*submission);
+      first.Update(submitted);
+      // An sbatch that gives no number to one has none for the next.
+      if (!submitted.ok() && submission->note.id.empty()) break;
     }
     return first;
   }
@@ -197,20 +198,15 @@ class Slurm final : public Launcher {
     };
     const auto found = std::find_if(jobs.begin(), jobs.end(), is_it);
     if (submission.note.id.empty()) {
-      if (found != jobs.end()) return Note(submission, found->id);
-      // It may have noted itself, and be forgotten by Slurm already.
-      if (const SlurmNote note = ReadNote(submission.folder); note.name == submission.note.name && !note.id.empty()) {
-        submission.note = note;
-        return absl::OkStatus();
-      }
-      return Submit(submission);
+      // Where sbatch got through twice, the one that works; it may have ended and be forgotten by Slurm already.
+      if (const std::string holder = Holder(submission); !holder.empty()) return Note(submission, holder);
+      return found == jobs.end() ? absl::OkStatus() : Note(submission, found->id);
     }
     if (found == jobs.end() || IsSlurmEnd(found->state)) {
       // An sbatch that was given up may have got through all the same, and its job be the one that works.
-      if (const SlurmNote note = ReadNote(submission.folder);
-          note.name == submission.note.name && !note.id.empty() && note.id != submission.note.id) {
-        submission.note = note;
-        return absl::OkStatus();
+      if (const std::string holder = Holder(submission); !holder.empty() && holder != submission.note.id) {
+        submission.told_to_stop = false;
+        return Note(submission, holder);
       }
     }
     if (found == jobs.end()) return End(submission, WorkerExit());  // Slurm has forgotten it
@@ -219,30 +215,35 @@ class Slurm final : public Launcher {
     return Signal(submission, found->state);
   }
 
+  // The number of the job that took the submission's place, if one has begun.
+  static std::string Holder(const Submission& submission) {
+    const absl::StatusOr<std::string> text = ReadFile(submission.folder / (submission.note.name + ".place"), 4096);
+    return text.ok() ? std::string(absl::StripAsciiWhitespace(*text)) : "";
+  }
+
   absl::Status Note(Submission& submission, const std::string& id) {
     submission.note.id = id;
     return ReplaceFile(NoteFile(submission.folder), SlurmNoteText(submission.note));
   }
 
+  // Whether its owner wants it no longer: then that is its end.
+  static bool Withdraw(Submission& submission) {
+    const std::lock_guard<std::mutex> lock(submission.mutex);
+    if (!submission.stop && !submission.kill) return false;
+    // Should sbatch have got through without our knowing, the script does nothing without the note.
+    std::error_code error;
+    fs::remove(NoteFile(submission.folder), error);
+    submission.exit = WorkerExit{.reason = "cancelled before it was submitted to Slurm"};
+    return true;
+  }
+
   absl::Status Submit(Submission& submission) {
-    {
-      const std::lock_guard<std::mutex> lock(submission.mutex);
-      if (submission.stop || submission.kill) {
-        // Should sbatch have got through without our knowing, the script does nothing without the note.
-        std::error_code error;
-        fs::remove(NoteFile(submission.folder), error);
-        submission.exit = WorkerExit{.reason = "cancelled before it was submitted to Slurm"};
-        return absl::OkStatus();
-      }
-    }
+    if (Withdraw(submission)) return absl::OkStatus();
     const absl::StatusOr<std::string> id = slurm_.Submit(submission.folder, submission.note.name);
     if (id.ok()) {
-      // Its job may run by now, or another of an sbatch before this one: it notes itself.
-      if (const SlurmNote note = ReadNote(submission.folder); note.name == submission.note.name && !note.id.empty()) {
-        submission.note = note;
-        return absl::OkStatus();
-      }
-      return Note(submission, *id);
+      // The job of an sbatch before this one may run by now.
+      const std::string holder = Holder(submission);
+      return Note(submission, holder.empty() ? *id : holder);
     }
     if (!absl::IsInvalidArgument(id.status())) return id.status();
     const std::lock_guard<std::mutex> lock(submission.mutex);

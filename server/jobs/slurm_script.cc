@@ -14,9 +14,10 @@ namespace {
 // As one word of a shell's command.
 std::string Quoted(const std::string& text) { return "'" + absl::StrReplaceAll(text, {{"'", "'\\''"}}) + "'"; }
 
-// Where a task fails, the others learn of it by themselves, and rank 0 writes it down: srun ends none.
-// It notes its own number: a server that is killed before it could is no reason to submit the job again. And it runs
-// only where no other submission has taken its place.
+// Where a task fails, the others learn of it by themselves, and rank 0 writes it down: srun ends none. Nor does it
+// after a while: at a good end rank 0 works on alone, as long as it takes to write the checkpoint and score it. It
+// notes its own number: a server that is killed before it could is no reason to submit the job again. And it runs only
+// where no other submission has taken its place.
 constexpr const char kScript[] = R"sh(#!/bin/sh
 read -r name id < slurm.job
 if [ "$name" != "$SLURM_JOB_NAME" ] || [ "${id:-$SLURM_JOB_ID}" != "$SLURM_JOB_ID" ]; then

@@ -34,10 +34,6 @@ struct SeenVersion {
 };
 using SeenVersions = std::map<fs::path, SeenVersion>;  // by file
 
-bool IsSame(const ModelVersion& a, const ModelVersion& b) {
-  return a.name() == b.name() && a.create_time_ms == b.create_time_ms && a.weights_sha256 == b.weights_sha256;
-}
-
 // One that has just been deleted is no trouble.
 bool IsGone(const std::error_code& error) {
   return error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory;
@@ -125,6 +121,14 @@ class Follower final : public FollowedModels {
     const std::map<int64_t, Model> models = Models(&id);
     if (models.empty()) return absl::NotFoundError(StrCat("there is no models/", id));
     return models.rbegin()->second;
+  }
+
+  // What was seen last may be older than a deletion. Where that cannot be read, nothing is known against it.
+  absl::Status CheckStillThere(const ModelVersion& version) override {
+    SeenVersions now;
+    const absl::Status read = Read(Folder(version) / kPublishedFile, now);
+    if (!read.ok() || (!now.empty() && IsSame(now.begin()->second.published.version, version))) return absl::OkStatus();
+    return absl::NotFoundError(StrCat(version.name(), " was deleted meanwhile"));
   }
 
   absl::StatusOr<std::vector<Model>> List(const PageRequest& page, std::string& next_page_token) override {

@@ -298,6 +298,10 @@ class Registry : public ModelRegistry {
 
 }  // namespace
 
+bool IsSame(const ModelVersion& a, const ModelVersion& b) {
+  return a.name() == b.name() && a.create_time_ms == b.create_time_ms && a.weights_sha256 == b.weights_sha256;
+}
+
 absl::StatusOr<ModelVersion> ModelRegistry::Resolve(const std::string& name, bool tagger) {
   absl::StatusOr<ModelName> parsed = ParseModelName(name);
   if (!parsed.ok()) return parsed.status();
@@ -315,7 +319,14 @@ absl::StatusOr<ModelVersion> ModelRegistry::Resolve(const std::string& name, boo
     return absl::FailedPreconditionError(
         StrCat(name, " is a base encoder and has no tags: name a version that was trained"));
   }
-  return *std::move(found);
+  return *found;
+}
+
+absl::Status ModelRegistry::CheckStillThere(const ModelVersion& version) {
+  absl::StatusOr<ModelVersion> now = Resolve(version.name(), /*tagger=*/false);
+  if (!now.ok()) return now.status();
+  if (IsSame(*now, version)) return absl::OkStatus();
+  return absl::NotFoundError(StrCat(version.name(), " was deleted meanwhile"));
 }
 
 absl::StatusOr<std::unique_ptr<ModelRegistry>> ModelRegistry::Open(Database& database, const fs::path& folder) {

@@ -47,6 +47,9 @@ struct ModelVersion {
   std::string name() const { return "models/" + model + "/versions/" + std::to_string(version); }
 };
 
+// A deleted model can come back under the same name, its first version with other weights.
+bool IsSame(const ModelVersion& a, const ModelVersion& b);
+
 struct Model {
   std::string id;
   int64_t create_time_ms = 0;
@@ -86,6 +89,9 @@ class ModelRegistry {
   // "models/{id}/versions/{n}". INVALID_ARGUMENT for another form, NOT_FOUND; FAILED_PRECONDITION where `tagger` is
   // asked for and only base encoders are there.
   virtual absl::StatusOr<ModelVersion> Resolve(const std::string& name, bool tagger);
+  // Whether `version` is there as it was resolved: NOT_FOUND where it was deleted since, or is another by now. To be
+  // asked where its files cannot be read, which a deletion does as well as damage.
+  virtual absl::Status CheckStillThere(const ModelVersion& version);
   virtual absl::StatusOr<std::vector<Model>> List(const PageRequest& page, std::string& next_page_token) = 0;
   // A model or one version. FAILED_PRECONDITION names the unfinished jobs that need it. Files of a version that is in
   // use by a reader stay until their handles close (an unlinked folder).

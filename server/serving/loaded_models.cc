@@ -34,11 +34,6 @@ struct Slot {
 // Nothing while it loads.
 int64_t BytesOf(const Slot& slot) { return slot.ready ? slot.model->scheduler->tagger().memory_bytes() : 0; }
 
-// A deleted model can come back under the same name, its first version with other weights.
-bool IsSame(const ModelVersion& a, const ModelVersion& b) {
-  return a.name() == b.name() && a.create_time_ms == b.create_time_ms && a.weights_sha256 == b.weights_sha256;
-}
-
 class Models final : public LoadedModels {
  public:
   Models(ModelRegistry& registry, const LoadedModelsOptions& options, ModelObservers observers, TaggerLoader load)
@@ -146,12 +141,8 @@ class Models final : public LoadedModels {
     ReturnFreeMemory();
     // Forget comes behind each deletion, but it cannot have seen a slot made after it. A load that met a deletion
     // failed for that, not for damage.
-    const absl::StatusOr<ModelVersion> resolved = registry_.Resolve(slot->version.name(), /*tagger=*/true);
-    if (absl::IsNotFound(resolved.status()) || (model.ok() && !resolved.ok())) {
-      model = resolved.status();
-    } else if (resolved.ok() && !IsSame(*resolved, slot->version)) {
-      model = absl::NotFoundError(StrCat(slot->version.name(), " was deleted while it was loaded"));
-    }
+    const absl::Status there = registry_.CheckStillThere(slot->version);
+    if (absl::IsNotFound(there) || (model.ok() && !there.ok())) model = there;
     std::vector<std::shared_ptr<Slot>> dropped;
     absl::MutexLock lock(&mutex_);
     slot->ready = true;

@@ -76,7 +76,7 @@ def test_a_replica_needs_no_right_to_write(start_server, trained, tmp_path):
                 path.chmod(0o755)
 
 
-def test_versions_come_and_go_while_it_serves(start_server, replica, trained):
+def test_versions_come_and_go_while_it_serves(start_server, replica, trained, tmp_path):
     primary = start_server()
     primary.import_model("tagger", trained)
     follower = replica(primary.data)
@@ -85,6 +85,9 @@ def test_versions_come_and_go_while_it_serves(start_server, replica, trained):
     wait_for(lambda: len(versions(follower, "models/tagger")) == 2, 5, "the second version")
     assert follower.tag([TEXT]).model_version == "models/tagger/versions/2"
     primary.models.DeleteModel(model_pb2.DeleteModelRequest(name="models/tagger/versions/2"))
+    with pytest.raises(grpc.RpcError) as gone:  # though the replica may not have looked since
+        follower.export_model("models/tagger/versions/2", tmp_path / "gone")
+    assert gone.value.code() == grpc.StatusCode.NOT_FOUND
     wait_for(lambda: versions(follower, "models/tagger") == ["models/tagger/versions/1"], 5, "its end")
     assert follower.tag([TEXT]).model_version == "models/tagger/versions/1"
     assert 'version="2"' not in follower.metrics()

@@ -54,8 +54,9 @@ TEST(Run, ReportsWhatWasMeasuredUntilItIsStopped) {
     if (open) options.rate = 200;
     options.duration = absl::Hours(1);
     absl::Notification stop;
-    std::thread stopper([&stop] {
-      absl::SleepFor(absl::Milliseconds(600));
+    std::thread stopper([&] {
+      const absl::Time deadline = absl::Now() + absl::Seconds(20);
+      while (server.tagging.calls().calls < 45 && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(10));
       stop.Notify();
     });
     const absl::Time start = absl::Now();

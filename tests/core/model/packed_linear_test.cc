@@ -70,6 +70,22 @@ TEST_P(PackedLinearTest, ATokenDoesNotDependOnTheOthersOrOnThreads) {
   at::set_num_threads(threads);
 }
 
+TEST_P(PackedLinearTest, FeedForwardIsTheTwoLayersBitForBit) {
+  at::manual_seed(7);
+  const PackedWeight intermediate = Pack(at::randn({150, 40}), at::randn({150}));
+  const PackedWeight output = Pack(at::randn({40, 150}) / 10, at::randn({40}));
+  const int threads = at::get_num_threads();
+  for (const int count : {1, 2, 3}) {
+    at::set_num_threads(count);
+    for (const int64_t rows : {1, 47, 96, 97, 500, 1201}) {
+      const at::Tensor x = at::randn({rows, 40});
+      const at::Tensor expected = PackedLinear(PackedLinearGelu(x, intermediate), output);
+      EXPECT_TRUE(at::equal(PackedFeedForward(x, intermediate, output), expected)) << rows << " rows, " << count;
+    }
+  }
+  at::set_num_threads(threads);
+}
+
 TEST_P(PackedLinearTest, ZerosGiveTheBias) {
   const at::Tensor bias = at::randn({20});
   const PackedWeight weight = Pack(at::zeros({20, 10}), bias);

@@ -204,7 +204,7 @@ def test_a_job_goes_on_from_its_last_epoch(run, corpus, tmp_path, ranks):
     for ours, theirs in itertools.zip_longest(epochs, (e for e in events(whole) if e["type"] == "epoch")):
         for field in ("train_loss", "validation_loss", "scores", "best"):
             assert ours[field] == theirs[field]
-    assert story[-1]["type"] == "finished" and not (broken / "state").exists()
+    assert story[-1]["type"] == "finished" and (broken / "state").exists(), "the server removes it"
     lost = [e for e in story if e["type"] == "failed"]
     assert len(lost) == (2 if ranks == 2 else 0)
     assert all(e["code"] == "UNAVAILABLE" and e["reason"].startswith("rank 1 of 2 was lost") for e in lost)

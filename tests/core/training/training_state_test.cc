@@ -46,7 +46,8 @@ class TrainingStateTest : public TrainingTest {
   Whole RunWhole() {
     const absl::StatusOr<TrainingResult> result = Run();
     EXPECT_TRUE(result.ok()) << result.status();
-    EXPECT_FALSE(std::filesystem::exists(state())) << "freed at the end";
+    RemoveTrainingState(state());
+    for (const char* name : {"state", ".state.new"}) EXPECT_FALSE(std::filesystem::exists(folder_.path() / name));
     return {Weights(), ReadFile(checkpoint() / "fintag.json"), observer_};
   }
 
@@ -80,7 +81,16 @@ TEST_F(TrainingStateTest, GoesOnToTheSameBytes) {
   EXPECT_EQ(first.learning_rate, same.learning_rate);
   EXPECT_EQ(first.tokens, same.tokens);
   EXPECT_EQ(first.epoch_fraction, same.epoch_fraction);
-  EXPECT_FALSE(std::filesystem::exists(state()));
+}
+
+TEST_F(TrainingStateTest, KilledBeforeItToldOfItsEndItTrainsNothingAgain) {
+  ASSERT_TRUE(Run().ok());
+  const std::string weights = Weights();
+  const RecordingObserver first = observer_;
+  ASSERT_TRUE(Run().ok());
+  EXPECT_TRUE(observer_.steps.empty());
+  EXPECT_TRUE(Weights() == weights);
+  ExpectSameEpochs(observer_, first);
 }
 
 TEST_F(TrainingStateTest, GoesOnMoreThanOnce) {
@@ -155,6 +165,7 @@ TEST_F(TrainingStateTest, RanksGoOnTogether) {
   };
   run(0);
   const std::string weights = Weights();
+  RemoveTrainingState(state());
   run(4);
   EXPECT_TRUE(std::filesystem::exists(state()));
   EXPECT_FALSE(std::filesystem::exists(folder_.path() / "elsewhere"));

@@ -174,7 +174,7 @@ def test_a_scheduler_that_is_away_holds_nothing_up(start, cluster):
     server = start()
     job = server.submit(epochs=1000, model="patient")
     wait_for_epoch(server, job)
-    cluster.processes["slurmctld"].kill()
+    cluster.processes["slurmctld"].terminate()  # killed, it might forget that the job has begun
     wait_for(lambda: "Unable to contact slurm controller" in server.text(), 30, "a word of it")
     assert server.job(job.name).state == training_pb2.JOB_STATE_RUNNING
     epochs = len(server.job(job.name).epochs)

@@ -68,5 +68,23 @@ TEST_F(UploadRoomTest, UploadsTogetherHaveToFitOnTheDisk) {
   EXPECT_TRUE(bobs().ok());
 }
 
+TEST_F(UploadRoomTest, WhatIsMadeOfAnUploadRefusesNoneThatWasLetIn) {
+  UploadRoom room([](const std::string&) { return 0; }, 0);
+  std::error_code error;
+  const auto free = static_cast<int64_t>(std::filesystem::space(folder_.path(), error).available);
+  // Let in where nothing is known of the disk, as they would be by one with more room than is left now.
+  const std::filesystem::path later = folder_.path() / "later";
+  std::optional<UploadRoom::Claim> anns, bobs;
+  anns.emplace(room, "ann", later, 0, /*bytes_made=*/2 * free);
+  bobs.emplace(room, "bob", later, 1);
+  std::filesystem::create_directory(later);
+  EXPECT_TRUE(bobs->Check().ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(anns->Check())) << "her own is to come";
+  EXPECT_TRUE(absl::IsResourceExhausted(UploadRoom::Claim(room, "carl", later, 1).Check()))
+      << "he has yet to be let in";
+  anns.reset();
+  EXPECT_TRUE(UploadRoom::Claim(room, "carl", later, 1).Check().ok());
+}
+
 }  // namespace
 }  // namespace fintag::server

@@ -125,6 +125,20 @@ TEST_F(FollowedModelsTest, NewVersionsComeAndDeletedOnesGo) {
   EXPECT_THAT(Troubles(), IsEmpty());
 }
 
+TEST_F(FollowedModelsTest, WhoFailsToReadAVersionLearnsOfItsDeletionBeforeTheNextLook) {
+  const ModelVersion version = Add("fin");
+  followed_ = FollowedModels::Open(root(), "ask the other").value();
+  EXPECT_TRUE(followed_->CheckStillThere(version).ok());
+  ModelVersion before = version;
+  before.create_time_ms -= 1;
+  EXPECT_TRUE(absl::IsNotFound(followed_->CheckStillThere(before))) << "another under the same name";
+  WriteFile(registry_->Folder(version) / kPublishedFile, "{");
+  EXPECT_TRUE(followed_->CheckStillThere(version).ok()) << "damaged, not deleted";
+  ASSERT_TRUE(registry_->Delete("models/fin").ok());
+  EXPECT_TRUE(followed_->Resolve("models/fin", true).ok());
+  EXPECT_TRUE(absl::IsNotFound(followed_->CheckStillThere(version)));
+}
+
 TEST_F(FollowedModelsTest, ListsInTheOrderAndWithTheTokensOfTheRegistry) {
   for (const char* id : {"a", "c", "b", "d"}) Add(id);
   ASSERT_TRUE(registry_->Delete("models/c").ok());

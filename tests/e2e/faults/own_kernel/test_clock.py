@@ -73,15 +73,25 @@ def test_a_cancelled_job_ends_in_its_time(server):
 def test_texts_are_tagged_within_their_deadline_and_limits(server):
     job = server.submit(epochs=1)
     assert [state_of(e) for e in server.watch(job.name)][-1] == "SUCCEEDED"
-    expected = server.tag(["Ann lives in Rome."]).results[0]
-    for by in (-DAY, DAY, -DAY):
+    text = "Ann lives in Rome."
+    expected = server.tag([text]).results[0]
+
+    def tag_until_refused(tagged):
         with pytest.raises(grpc.RpcError) as refused:
-            for _ in range(3):
-                server.tag(["word " * 300])
+            for _ in range(10):
+                server.tag([tagged])
         assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    for by in (-DAY, DAY, -DAY):
+        # In few calls, for ten tokens a second come back: until not even the text is allowed.
+        for words in (300, 100, 30, 10):
+            tag_until_refused("word " * words)
+        tag_until_refused(text)
         set_clock(by)
+        with pytest.raises(grpc.RpcError) as refused:  # a day has brought none back
+            server.tag(["word " * 300])
+        assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
         time.sleep(2)  # twenty tokens
-        assert server.tag(["Ann lives in Rome."], timeout=10).results[0] == expected
+        assert server.tag([text], timeout=10).results[0] == expected
 
 
 def test_a_token_that_was_taken_back_is_refused(start_server, tmp_path):
