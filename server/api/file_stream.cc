@@ -157,13 +157,18 @@ int64_t TotalBytes(const std::vector<FileDescription>& descriptions) {
 absl::StatusOr<std::vector<FileDescription>> DescribeFiles(const std::filesystem::path& folder) {
   std::vector<FileDescription> files;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    if (!entry.is_regular_file()) continue;
+  for (auto at = std::filesystem::directory_iterator(folder, error);
+       !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
+    const std::filesystem::directory_entry& entry = *at;
+    const bool regular = entry.is_regular_file(error);
+    if (error) break;
+    if (!regular) continue;
     absl::StatusOr<std::string> sha256 = Sha256HexOfFile(entry.path());
     if (!sha256.ok()) return sha256.status();
     FileDescription file;
     file.set_file_name(entry.path().filename().string());
-    file.set_size_bytes(static_cast<int64_t>(entry.file_size()));
+    file.set_size_bytes(static_cast<int64_t>(entry.file_size(error)));
+    if (error) break;
     file.set_sha256(*sha256);
     files.push_back(std::move(file));
   }

@@ -17,7 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-// A log that cannot be read for so long, with descriptors and memory to read it, counts as lost.
+// A log that cannot be read for so long after its trainer's end, with descriptors and memory to read it, counts as
+// lost.
 constexpr std::chrono::seconds kUnreadable(10);
 // A registration reads all weights: not again at each look.
 constexpr std::chrono::seconds kRegisterAgain(5);
@@ -170,12 +171,14 @@ absl::Status FollowedJob::ReadEvents() {
     if (read.ok()) continue;
     // No descriptor, a disk that did not answer: read at the next look, by a reader that opens the file anew.
     reader_.reset();
-    if (!IsPassing(read)) {
-      if (!unreadable_since_) unreadable_since_ = Clock::now();
-      if (Clock::now() - *unreadable_since_ >= kUnreadable) {
-        log_status_ = read;
-        return absl::OkStatus();
-      }
+    // A trainer that works is left to it.
+    if (IsPassing(read) || (process_ != nullptr && !end_.exit)) {
+      unreadable_since_.reset();
+    } else if (!unreadable_since_) {
+      unreadable_since_ = Clock::now();
+    } else if (Clock::now() - *unreadable_since_ >= kUnreadable) {
+      log_status_ = read;
+      return absl::OkStatus();
     }
     return read;
   } while (!events.empty());
@@ -212,16 +215,17 @@ absl::Status FollowedJob::Finish() {
   if (outcome.lost && std::max(1, history_.starts) <= surroundings_.options.max_restarts) {
     return Restart(outcome.reason);
   }
+  folder_.RemoveState();  // nobody goes on from it, and its room may be what the rest lacks
   std::string model_version;
   if (outcome.kept != nullptr) {
     if (!registration_.valid()) {
-      if (Clock::now() < register_after_ && job_.state != JobState::kCancelling) return register_error_;
+      if (Clock::now() < register_after_) return register_error_;
       if (absl::Status begun = BeginRegistration(*outcome.kept); !begun.ok()) return begun;
     }
     if (registration_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return absl::OkStatus();
     const absl::StatusOr<ModelVersion> version = registration_.get();
-    // Who cancels a job waits for no room: its checkpoint stays with it.
-    if (IsPassing(version.status()) && job_.state != JobState::kCancelling) {
+    // Who cancels a job waits for a second try, not for room: the checkpoint stays with the job.
+    if (IsPassing(version.status()) && (job_.state != JobState::kCancelling || register_error_.ok())) {
       registration_ = {};
       register_after_ = Clock::now() + kRegisterAgain;
       return register_error_ = version.status();
@@ -282,6 +286,7 @@ absl::Status FollowedJob::Move(JobState to, const std::string& reason, const std
 
 // The row is final; the log is to say so too.
 absl::Status FollowedJob::Close() {
+  folder_.RemoveState();
   if (!history_.final_state && log_status_.ok()) {
     absl::Status appended = folder_.AppendState(
         {std::string(JobStateName(job_.state)), job_.failure_reason, job_.model_version}, job_.trace_id);
@@ -292,7 +297,6 @@ absl::Status FollowedJob::Close() {
   // Registered, or nothing worth keeping. Of a failed job it may be all there is. Before the log counts as closed:
   // after that nobody looks here again.
   if (job_.state != JobState::kFailed) folder_.RemoveCheckpoint();
-  folder_.RemoveState();
   absl::Status closed = surroundings_.store.CloseLog(job_.id);
   if (!closed.ok() && !absl::IsNotFound(closed)) return closed;  // NOT_FOUND: it was deleted just now
   done_ = true;

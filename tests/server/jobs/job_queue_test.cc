@@ -268,12 +268,13 @@ TEST_F(JobQueueTest, AJobThatWaitsForRoomCanBeCancelled) {
 TEST_F(JobQueueTest, ALogThatStaysUnreadableFailsTheJob) {
   const std::string id = Create(FakeTrainer::kIgnoreSigterm);
   WaitForEpochs(id, 1);
+  WaitForState(id, JobState::kRunning);
   fs::rename(Folder(id) / "events.log", Folder(id) / "events.moved");
   fs::create_directory(Folder(id) / "events.log");
   kill(std::stoi(FileText(Folder(id) / "trainer.pid")), SIGKILL);
   WaitFor([&] { return !Troubles(id).empty(); });
   EXPECT_EQ(store_->Get(id)->state, JobState::kRunning);
-  for (int i = 0; i < 2000 && store_->Get(id)->state == JobState::kRunning; ++i) Sleep(10);
+  for (int i = 0; i < 2000 && store_->Get(id)->state != JobState::kFailed; ++i) Sleep(10);
   EXPECT_EQ(store_->Get(id)->state, JobState::kFailed);
   EXPECT_THAT(store_->Get(id)->failure_reason, StartsWith("the event log cannot be read: "));
 }
