@@ -39,8 +39,8 @@ at::Tensor PackedLinear(const at::Tensor& x, const PackedWeight& weight);
 // gelu(x w^T + bias), exact to 1e-6 of what PackedLinear gives.
 at::Tensor PackedLinearGelu(const at::Tensor& x, const PackedWeight& weight);
 
-// PackedLinear(PackedLinearGelu(x, intermediate), output), bit for bit. What lies between the two, four times as wide as
-// the rest, is made a few rows at a time and stays in the cache.
+// PackedLinear(PackedLinearGelu(x, intermediate), output), bit for bit. What lies between the two, four times as wide
+// as the rest, is made a few rows at a time and stays in the cache.
 at::Tensor PackedFeedForward(const at::Tensor& x, const PackedWeight& intermediate, const PackedWeight& output);
 
 // What PackedLinear computes in a precision, by plain LibTorch operations: what the tests compare to.
