@@ -129,8 +129,11 @@ absl::Status FollowedJob::Advance(Clock::time_point now) {
     if (absl::Status started = StartTrainer(); !started.ok()) return started;
   }
   // The process before the log: what it wrote before it ended is then in what is read.
+  absl::Status looked;
   if (process_ != nullptr && !end_.exit) {
-    end_.exit = process_->Poll();
+    const absl::StatusOr<std::optional<WorkerExit>> exit = process_->Poll();
+    looked = exit.status();
+    end_.exit = exit.value_or(std::nullopt);
     // On a shared file system what another machine wrote is seen for certain by who opens the file after it.
     if (end_.exit) reader_.reset();
   }
@@ -148,7 +151,7 @@ absl::Status FollowedJob::Advance(Clock::time_point now) {
   if (process_ == nullptr || end_.exit) return Finish();
   if (!log_status_.ok()) process_->Kill();  // nobody could learn what becomes of it
   if (job_.state == JobState::kCancelling) Stop(now);
-  return absl::OkStatus();
+  return looked;
 }
 
 absl::Status FollowedJob::ReadEvents() {

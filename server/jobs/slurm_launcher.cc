@@ -51,7 +51,7 @@ class SlurmRun final : public TrainerRun {
     submission_->dropped = true;
   }
 
-  std::optional<WorkerExit> Poll() override {
+  absl::StatusOr<std::optional<WorkerExit>> Poll() override {
     const std::lock_guard<std::mutex> lock(submission_->mutex);
     return submission_->exit;
   }

@@ -4,6 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "absl/status/statusor.h"
+
 namespace fintag::server {
 
 // How a trainer ended; `signal` 0 and `exit_code` -1 when nobody saw it: it was started by an earlier server, or its
@@ -20,9 +22,11 @@ class TrainerRun {
  public:
   virtual ~TrainerRun() = default;  // leaves the trainer running
 
-  virtual std::optional<WorkerExit> Poll() = 0;  // does not block; the same answer once ended
-  virtual void Terminate() = 0;                  // asks all its processes to stop (SIGTERM)
-  virtual void Kill() = 0;                       // ends them (SIGKILL)
+  // Does not block; the same answer once ended. RESOURCE_EXHAUSTED where there was no descriptor or no memory to look
+  // with: it may have ended or not.
+  virtual absl::StatusOr<std::optional<WorkerExit>> Poll() = 0;
+  virtual void Terminate() = 0;  // asks all its processes to stop (SIGTERM)
+  virtual void Kill() = 0;       // ends them (SIGKILL)
 };
 
 }  // namespace fintag::server

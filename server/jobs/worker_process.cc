@@ -191,10 +191,14 @@ class Child : public WorkerProcess {
  public:
   Child(pid_t pid, fs::path folder) : pid_(pid), folder_(std::move(folder)) {}
 
-  std::optional<WorkerExit> Poll() override {
+  absl::StatusOr<std::optional<WorkerExit>> Poll() override {
     if (!exit_) Reap();
     // Killed processes hold their files a little longer than their parent lives.
-    if (exit_ && !let_go_) let_go_ = IsKnownNot(IsLocked(folder_));
+    if (exit_ && !let_go_) {
+      const Known locked = IsLocked(folder_);
+      if (!locked.ok()) return locked.status();
+      let_go_ = !*locked;
+    }
     return let_go_ ? exit_ : std::nullopt;
   }
   void Terminate() override { Send(SIGTERM); }
@@ -235,12 +239,11 @@ class Adopted : public WorkerProcess {
  public:
   Adopted(pid_t pid, fs::path folder) : pid_(pid), folder_(std::move(folder)) {}
 
-  std::optional<WorkerExit> Poll() override {
-    if (!ended_ && IsKnownNot(WorksFor(pid_, folder_))) {
-      const Known left = GroupWorksFor(pid_, folder_);
-      // What it left in its group must not go on writing.
-      if (left.ok() && *left) kill(-pid_, SIGKILL);
-      ended_ = IsKnownNot(left) && IsKnownNot(IsLocked(folder_));
+  absl::StatusOr<std::optional<WorkerExit>> Poll() override {
+    if (!ended_) {
+      const Known there = IsThere();
+      if (!there.ok()) return there.status();
+      ended_ = !*there;
     }
     if (ended_) return WorkerExit();
     return std::nullopt;
@@ -250,8 +253,17 @@ class Adopted : public WorkerProcess {
   pid_t pid() const override { return pid_; }
 
  private:
+  Known IsThere() const {
+    if (Known works = WorksFor(pid_, folder_); !IsKnownNot(works)) return works;
+    Known left = GroupWorksFor(pid_, folder_);
+    // What it left in its group must not go on writing.
+    if (left.ok() && *left) kill(-pid_, SIGKILL);
+    if (!IsKnownNot(left)) return left;
+    return IsLocked(folder_);
+  }
+
   void Send(int signal) {
-    if (!Poll()) kill(-pid_, signal);
+    if (const auto exit = Poll(); !exit.ok() || !*exit) kill(-pid_, signal);
   }
 
   const pid_t pid_;

@@ -1,4 +1,5 @@
 """No file descriptors left, and no memory: taken from the running server, and given back."""
+import itertools
 import os
 import pathlib
 import re
@@ -19,6 +20,11 @@ def limit(server, what, value):
         pytest.skip(f"prlimit: {set_to.stderr.strip()}")
 
 
+def use_up_descriptors(server):
+    used = {int(name) for name in os.listdir(f"/proc/{server.process.pid}/fd")}
+    limit(server, "nofile", next(number for number in itertools.count() if number not in used))
+
+
 def on_a_new_connection(server, timeout=10):
     channel = server.connect()
     try:
@@ -35,7 +41,7 @@ def test_without_descriptors_connections_are_turned_away_until_there_are_some(st
     server.import_model("second", quick_tagger)
     server.upload("small", sentences(CORPUS / "train.conll", 10))
     server.tag(TEXTS)
-    limit(server, "nofile", len(os.listdir(f"/proc/{server.process.pid}/fd")))
+    use_up_descriptors(server)
     start = time.monotonic()
     refused(lambda: on_a_new_connection(server), grpc.StatusCode.UNAVAILABLE)
     assert time.monotonic() - start < 5  # told, not kept waiting
@@ -63,7 +69,7 @@ def test_jobs_wait_for_descriptors(server):
     folder = server.data / "jobs" / first.name.removeprefix("jobs/")
     trainer = pathlib.Path("/proc", (folder / "trainer.pid").read_text(encoding="ascii").strip())
     time.sleep(0.5)  # for the watch's end
-    limit(server, "nofile", len(os.listdir(f"/proc/{server.process.pid}/fd")) - 5)
+    use_up_descriptors(server)
     wait_for(lambda: not trainer.exists(), 60, "the trainer's end")
     wait_for(lambda: re.search(f"{folder.name}.*Too many open files|Too many open files.*{folder.name}", server.text()),
              what="the log")

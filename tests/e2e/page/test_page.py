@@ -111,7 +111,7 @@ def test_empty_server(look):
 
 def test_curves_grow_while_a_job_runs(server, look):
     server.import_model("base", BASE)
-    server.upload("part", sentences(CORPUS / "train.conll", 200), sentences(CORPUS / "validation.conll", 40))
+    server.upload("part", sentences(CORPUS / "train.conll", 400), sentences(CORPUS / "validation.conll", 40))
     page = look()
     narrow = look(color_scheme="dark", viewport={"width": 360, "height": 800})
     name = server.submit(dataset="part", epochs=4).name

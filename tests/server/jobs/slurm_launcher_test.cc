@@ -84,11 +84,11 @@ TEST_F(SlurmLauncherTest, TurnsToTheJobThatWorksWhereItHasFollowedTheOther) {
   Answer("scontrol", "echo JobId=$4 JobState=FAILED ExitCode=1:0 NodeList=n1");
   const std::unique_ptr<TrainerRun> run = launcher_->Find(folder);
   WaitForNote("job", "fintag-job 17\n");
-  EXPECT_FALSE(run->Poll());
+  EXPECT_FALSE(run->Poll().value());
   Answer("scontrol", "echo JobId=$4 JobState=COMPLETED ExitCode=0:0 NodeList=n1");
   Answer("squeue", Listed("17", "COMPLETED", "job"));
-  WaitFor([&] { return run->Poll().has_value(); });
-  EXPECT_EQ(run->Poll()->exit_code, 0);
+  WaitFor([&] { return run->Poll().value().has_value(); });
+  EXPECT_EQ(run->Poll().value()->exit_code, 0);
 }
 
 TEST_F(SlurmLauncherTest, AJobWhoseEndIsNotToldHoldsUpNoOther) {
@@ -97,16 +97,16 @@ TEST_F(SlurmLauncherTest, AJobWhoseEndIsNotToldHoldsUpNoOther) {
   const std::unique_ptr<TrainerRun> first = launcher_->Find(Folder("first", "fintag-first 17\n"));
   const std::unique_ptr<TrainerRun> second = launcher_->Start(Folder("second")).value();
   WaitForNote("second", "fintag-second 18\n");
-  EXPECT_FALSE(first->Poll());
+  EXPECT_FALSE(first->Poll().value());
 }
 
 TEST_F(SlurmLauncherTest, WhatWaitsBehindAnotherCanBeCancelledWhileSbatchDoesNotAnswer) {
   const std::unique_ptr<TrainerRun> first = launcher_->Start(Folder("first")).value();
   const std::unique_ptr<TrainerRun> second = launcher_->Start(Folder("second")).value();
   second->Terminate();
-  WaitFor([&] { return second->Poll().has_value(); });
-  EXPECT_THAT(second->Poll()->reason, HasSubstr("cancelled before it was submitted"));
-  EXPECT_FALSE(first->Poll());
+  WaitFor([&] { return second->Poll().value().has_value(); });
+  EXPECT_THAT(second->Poll().value()->reason, HasSubstr("cancelled before it was submitted"));
+  EXPECT_FALSE(first->Poll().value());
 }
 
 }  // namespace

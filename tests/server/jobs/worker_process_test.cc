@@ -47,7 +47,7 @@ class WorkerProcessTest : public testing::Test {
 
   static WorkerExit Wait(WorkerProcess& process) {
     for (int i = 0; i < 2000; ++i) {
-      if (std::optional<WorkerExit> exit = process.Poll()) return *exit;
+      if (const auto exit = process.Poll(); exit.ok() && *exit) return **exit;
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
     ADD_FAILURE() << "it does not end";
@@ -77,7 +77,7 @@ TEST_F(WorkerProcessTest, TellsExitStatusAndKeepsTheOutput) {
   EXPECT_EQ(exit.signal, 0);
   EXPECT_EQ(exit.Describe(), "exited with status 7");
   EXPECT_EQ(Output(), "--job " + fs::canonical(job_).string() + "\nwrong\n");
-  EXPECT_EQ(process_->Poll()->exit_code, 7);
+  EXPECT_EQ(process_->Poll().value()->exit_code, 7);
   process_->Kill();  // harmless now
 }
 
@@ -162,7 +162,7 @@ TEST_F(WorkerProcessTest, SignalsReachTheWholeGroup) {
                   .ok());
   WaitFor(job_ / "ready");
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  EXPECT_FALSE(process_->Poll().has_value());
+  EXPECT_FALSE(process_->Poll().value().has_value());
   process_->Terminate();
   EXPECT_EQ(Wait().exit_code, 0);
   EXPECT_THAT(FileText(job_ / "told"), HasSubstr("told\n"));
@@ -195,7 +195,7 @@ TEST_F(WorkerProcessTest, FindsTheTrainerOfAnEarlierServer) {
   const std::unique_ptr<WorkerProcess> found = WorkerProcess::Find(job_);
   ASSERT_NE(found, nullptr);
   EXPECT_EQ(found->pid(), process_->pid());
-  EXPECT_FALSE(found->Poll().has_value());
+  EXPECT_FALSE(found->Poll().value().has_value());
   found->Terminate();
   const WorkerExit exit = Wait(*found);  // even before its parent has asked for its status
   EXPECT_EQ(exit.exit_code, -1);
@@ -214,12 +214,12 @@ TEST_F(WorkerProcessTest, WhoStillHoldsTheLockHasNotEnded) {
   ASSERT_EQ(flock(lock, LOCK_EX | LOCK_NB), 0);
   found->Kill();
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
-  EXPECT_FALSE(process_->Poll().has_value());
-  EXPECT_FALSE(found->Poll().has_value());
+  EXPECT_FALSE(process_->Poll().value().has_value());
+  EXPECT_FALSE(found->Poll().value().has_value());
   EXPECT_NE(WorkerProcess::Find(job_), nullptr);
   close(lock);
   EXPECT_EQ(Wait().signal, SIGKILL);
-  EXPECT_TRUE(found->Poll().has_value());
+  EXPECT_TRUE(found->Poll().value().has_value());
   EXPECT_EQ(WorkerProcess::Find(job_), nullptr);
 }
 
@@ -251,11 +251,11 @@ TEST_F(WorkerProcessTest, WhoCannotBeLookedAtHasNotEnded) {
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
   for (int descriptor; (descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0;) taken.push_back(descriptor);
   EXPECT_EQ(errno, EMFILE);
-  EXPECT_FALSE(found->Poll().has_value());
+  EXPECT_TRUE(absl::IsResourceExhausted(found->Poll().status()));
   found->Kill();
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
-  EXPECT_FALSE(found->Poll().has_value());
-  EXPECT_FALSE(process_->Poll().has_value());
+  EXPECT_TRUE(absl::IsResourceExhausted(found->Poll().status()));
+  EXPECT_TRUE(absl::IsResourceExhausted(process_->Poll().status()));
   for (const int descriptor : taken) close(descriptor);
   EXPECT_EQ(Wait(*found).exit_code, -1);
   EXPECT_EQ(Wait().signal, SIGKILL);
