@@ -72,13 +72,18 @@ class ProductInput {
   at::Tensor scale_;
 };
 
-// All columns of some rows, by the calling thread.
-void MultiplyRows(const float* x, int64_t rows, const PackedWeight& weight, bool gelu, float* y) {
+// All columns of a part's rows, by the calling thread.
+void MultiplyRows(const float* x, const ProductPart& part, const PackedWeight& weight, bool gelu, float* y) {
+  const int64_t rows = part.row_end - part.row;
   PackedProduct product = ProductOf(weight, gelu);
   const ProductInput input(x, rows, weight, product);
   product.y = y;
   MultiplyPart(*weight.kernels, product,
-               {.row = 0, .row_end = rows, .panel = 0, .panel_end = Panels(*weight.kernels, weight.out)});
+               {.row = 0,
+                .row_end = rows,
+                .panel = 0,
+                .panel_end = Panels(*weight.kernels, weight.out),
+                .from_memory = part.from_memory});
 }
 
 at::Tensor Product(const at::Tensor& x, const PackedWeight& weight, bool gelu) {
@@ -90,7 +95,7 @@ at::Tensor Product(const at::Tensor& x, const PackedWeight& weight, bool gelu) {
   const ProductParts parts(*weight.kernels, rows, weight.out);
   if (parts.whole_rows()) {
     parts.Run([&](const ProductPart& part) {
-      MultiplyRows(from + part.row * weight.in, part.row_end - part.row, weight, gelu, to + part.row * weight.out);
+      MultiplyRows(from + part.row * weight.in, part, weight, gelu, to + part.row * weight.out);
     });
     return y;
   }
@@ -150,11 +155,10 @@ at::Tensor PackedFeedForward(const at::Tensor& x, const PackedWeight& intermedia
   at::Tensor y = at::empty({rows, output.out}, input.options());
   auto* to = y.mutable_data_ptr<float>();
   parts.Run([&](const ProductPart& part) {
-    const int64_t part_rows = part.row_end - part.row;
-    const at::Tensor expanded = at::empty({part_rows, intermediate.out}, at::kFloat);
+    const at::Tensor expanded = at::empty({part.row_end - part.row, intermediate.out}, at::kFloat);
     auto* between = expanded.mutable_data_ptr<float>();
-    MultiplyRows(from + part.row * intermediate.in, part_rows, intermediate, /*gelu=*/true, between);
-    MultiplyRows(between, part_rows, output, /*gelu=*/false, to + part.row * output.out);
+    MultiplyRows(from + part.row * intermediate.in, part, intermediate, /*gelu=*/true, between);
+    MultiplyRows(between, part, output, /*gelu=*/false, to + part.row * output.out);
   });
   return y;
 }

@@ -22,8 +22,9 @@ struct PackedProduct {
   float* y;                   // [rows, columns]: the sum of products (int8: times both scales) + bias
   int64_t groups;             // of a row
   int64_t columns;
-  bool gelu;                // y = gelu of that, as simd_vector.inl computes it
-  void* scratch = nullptr;  // ProductKernels::scratch_bytes of the calling thread's, at a multiple of 64
+  bool gelu;                 // y = gelu of that, as simd_vector.inl computes it
+  bool from_memory = false;  // the weights are in no cache yet: they are to be fetched ahead
+  void* scratch = nullptr;   // ProductKernels::scratch_bytes of the calling thread's, at a multiple of 64
 };
 
 struct ProductKernels {

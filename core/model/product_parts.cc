@@ -10,6 +10,7 @@ namespace fintag {
 
 void MultiplyPart(const ProductKernels& kernels, const PackedProduct& product, const ProductPart& part) {
   PackedProduct own = product;
+  own.from_memory = part.from_memory;
   at::Tensor scratch;
   if (kernels.scratch_bytes > 0) {
     scratch = at::empty({kernels.scratch_bytes}, at::kByte);
@@ -24,11 +25,11 @@ ProductParts::ProductParts(const ProductKernels& kernels, int64_t rows, int64_t 
   // What a part reads and writes beside the weights stays in the second-level cache; where a part also cuts its weights
   // into slices, that is to pay off.
   const int64_t usual_rows = kernels.scratch_bytes > 0 ? 512 : 128;
-  const int64_t threads = std::max(ParallelThreads(), 1);
-  row_parts_ = std::clamp<int64_t>(rows / kFewestRows, 1, threads);
+  threads_ = std::max(ParallelThreads(), 1);
+  row_parts_ = std::clamp<int64_t>(rows / kFewestRows, 1, threads_);
   // As many parts for each thread.
-  if (row_parts_ == threads) row_parts_ *= std::max<int64_t>(1, rows / (threads * usual_rows));
-  column_parts_ = std::clamp<int64_t>((threads + row_parts_ - 1) / row_parts_, 1, panels_);
+  if (row_parts_ == threads_) row_parts_ *= std::max<int64_t>(1, rows / (threads_ * usual_rows));
+  column_parts_ = std::clamp<int64_t>((threads_ + row_parts_ - 1) / row_parts_, 1, panels_);
 }
 
 void ProductParts::Run(const std::function<void(const ProductPart& part)>& run) const {
@@ -39,7 +40,8 @@ void ProductParts::Run(const std::function<void(const ProductPart& part)>& run) 
     run({.row = row * units / row_parts_ * row_multiple_,
          .row_end = std::min((row + 1) * units / row_parts_ * row_multiple_, rows_),
          .panel = column * panels_ / column_parts_,
-         .panel_end = (column + 1) * panels_ / column_parts_});
+         .panel_end = (column + 1) * panels_ / column_parts_,
+         .from_memory = part < threads_});
   });
 }
 

@@ -20,6 +20,7 @@ inline int64_t Groups(const ProductKernels& kernels, int64_t inputs) {
 struct ProductPart {
   int64_t row, row_end;
   int64_t panel, panel_end;
+  bool from_memory;  // as in PackedProduct: no part before this one has read the weights
 };
 
 // Computes one part, with scratch memory of this thread.
@@ -36,7 +37,7 @@ class ProductParts {
   void Run(const std::function<void(const ProductPart& part)>& run) const;  // from all threads
 
  private:
-  int64_t rows_, row_multiple_, panels_;
+  int64_t rows_, row_multiple_, panels_, threads_;
   int64_t row_parts_, column_parts_;
 };
 

@@ -55,10 +55,11 @@ FINTAG_INLINE void AddGroup(const int32_t* x, int64_t groups, const int32_t* wei
 }
 
 // `kRows` rows of one panel, groups `from` to `to`. The sums stay in registers; between two ranges of groups they wait
-// in y, where the panel must be whole then.
+// in y, where the panel must be whole then. `first`: no rows before these have met the panel.
 template <int64_t kRows>
-FINTAG_INLINE void GroupOfPanel(const PackedProduct& product, int64_t row, int64_t end, int64_t panel, int64_t from,
-                                int64_t to) {
+FINTAG_INLINE void GroupOfPanel(const PackedProduct& product, int64_t row, bool first, int64_t end, int64_t panel,
+                                int64_t from, int64_t to) {
+  constexpr int64_t kWeightsAhead = int64_t{8} * 1024 / 4;
   const int64_t groups = product.groups;
   const int32_t* x = product.x + row * groups;
   const int32_t* weight = product.weight + panel * groups * kPanelColumns;
@@ -81,6 +82,11 @@ FINTAG_INLINE void GroupOfPanel(const PackedProduct& product, int64_t row, int64
   for (; g + 16 <= to; g += 16) {
     if (ahead) {
       for (int64_t r = 0; r < kRows; ++r) __builtin_prefetch(x + (kRows + r) * groups + g);
+    }
+    // The processor foresees no further than a page, which is too short for a memory that takes a while to answer.
+    if (product.from_memory && first) {
+      const int32_t* later = weight + g * kPanelColumns + kWeightsAhead;
+      for (int64_t i = 0; i < 16 * kPanelColumns; i += 16) __builtin_prefetch(later + i);
     }
 #pragma GCC unroll kUnrolled
     for (int64_t i = g; i < g + 16; ++i) AddGroup<kRows>(x, groups, weight, i, sums);
@@ -115,7 +121,8 @@ void Product(const PackedProduct& product, int64_t begin, int64_t end, int64_t f
       for (int64_t part = 0; part < parts; ++part) {
         ForGroups<kGroupRows>(
             block, block_end, [&]<int64_t kRows>(int64_t row) __attribute__((always_inline)) {
-              GroupOfPanel<kRows>(product, row, block_end, panel, part * groups / parts, (part + 1) * groups / parts);
+              GroupOfPanel<kRows>(product, row, row == block, block_end, panel, part * groups / parts,
+                                  (part + 1) * groups / parts);
             });
       }
     }
