@@ -64,7 +64,7 @@ at::Tensor BertNetwork::Logits(const TokenRun& tokens, const StepDropout& dropou
     at::Tensor context =
         PackedAttention(Apply(layer.query_key_value, hidden), tokens.offsets, heads, sites.Attention());
     // Beyond the last attention no token sees another: the others' rows can go.
-    if (tokens.rows.defined() && &layer == &layers.back()) {
+    if (&layer == &layers.back()) {
       const at::Tensor rows = tokens.rows.to(hidden.device());
       context = context.index_select(0, rows);
       hidden = hidden.index_select(0, rows);

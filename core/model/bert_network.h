@@ -28,7 +28,7 @@ struct TokenRun {
   at::Tensor ids;        // [tokens], int64
   at::Tensor positions;  // [tokens], int64: the place in the token's sequence
   at::Tensor offsets;    // [sequences + 1], int64
-  at::Tensor rows;       // [n], int64: the tokens whose logits are wanted; undefined for all
+  at::Tensor rows;       // [n], int64: the tokens whose logits are wanted
 };
 
 // Dropout of one training step, or none.

@@ -107,7 +107,7 @@ at::Tensor LongTensor(const std::vector<int64_t>& values, int64_t padding = 0) {
 
 // The batch with its tokens filled up to a number of rows that the products like: copies of the first token that
 // belong to no sequence, so that no gradient comes from them.
-TokenRun RunOf(const PackedBatch& batch, at::Device device) {
+TokenRun RunOf(const PackedBatch& batch, const std::vector<int64_t>& rows, at::Device device) {
   const int64_t tokens = batch.tokens();
   const int64_t padded = PaddedRows(tokens, device);
   TokenRun run;
@@ -118,6 +118,8 @@ TokenRun RunOf(const PackedBatch& batch, at::Device device) {
   for (int64_t s = 0; s < batch.sequences(); ++s) {
     for (int64_t i = batch.offsets[s]; i < batch.offsets[s + 1]; ++i) positions[i] = i - batch.offsets[s];
   }
+  const int64_t count = static_cast<int64_t>(rows.size());
+  run.rows = LongTensor(rows, PaddedRows(count, device) - count);
   return run;
 }
 
@@ -155,7 +157,7 @@ absl::StatusOr<std::unique_ptr<TokenClassifier>> TokenClassifier::Create(const C
   });
 }
 
-absl::Status TokenClassifier::CheckBatch(const PackedBatch& batch) const {
+absl::Status TokenClassifier::CheckBatch(const PackedBatch& batch, const std::vector<int64_t>& rows) const {
   if (batch.offsets.empty() || batch.offsets.front() != 0 || batch.offsets.back() != batch.tokens()) {
     return absl::InvalidArgumentError("the batch's offsets do not span its tokens");
   }
@@ -173,29 +175,30 @@ absl::Status TokenClassifier::CheckBatch(const PackedBatch& batch) const {
           absl::StrCat("token id ", id, " is outside the vocabulary of ", config_.vocabulary_size));
     }
   }
+  for (const int64_t row : rows) {
+    if (row < 0 || row >= batch.tokens()) {
+      return absl::InvalidArgumentError(absl::StrCat("row ", row, " is outside the batch of ", batch.tokens()));
+    }
+  }
   return absl::OkStatus();
 }
 
-absl::StatusOr<at::Tensor> TokenClassifier::Logits(const PackedBatch& batch) const {
-  if (absl::Status status = CheckBatch(batch); !status.ok()) return status;
+absl::StatusOr<at::Tensor> TokenClassifier::Logits(const PackedBatch& batch, const std::vector<int64_t>& rows) const {
+  if (absl::Status status = CheckBatch(batch, rows); !status.ok()) return status;
   return CatchTorch([&]() -> absl::StatusOr<at::Tensor> {
     const c10::InferenceMode inference;
-    const at::Tensor logits = network_->Logits(RunOf(batch, device_), StepDropout());
-    return logits.narrow(0, 0, batch.tokens()).to(at::kCPU).contiguous();
+    const at::Tensor logits = network_->Logits(RunOf(batch, rows, device_), StepDropout());
+    return logits.narrow(0, 0, static_cast<int64_t>(rows.size())).to(at::kCPU).contiguous();
   });
 }
 
 at::Tensor TokenClassifier::TrainingLogits(const PackedBatch& batch, const std::vector<int64_t>& rows,
                                            uint64_t dropout_seed) {
-  const absl::Status status = CheckBatch(batch);
+  const absl::Status status = CheckBatch(batch, rows);
   TORCH_CHECK(status.ok(), std::string(status.message()));
-  for (const int64_t row : rows) TORCH_CHECK(row >= 0 && row < batch.tokens(), "row ", row, " is outside the batch");
-  const int64_t count = static_cast<int64_t>(rows.size());
-  TokenRun run = RunOf(batch, device_);
-  run.rows = LongTensor(rows, PaddedRows(count, device_) - count);
   const StepDropout dropout{config_.hidden_dropout, config_.attention_dropout,
                             config_.classifier_dropout.value_or(config_.hidden_dropout), dropout_seed};
-  return network_->Logits(run, dropout).narrow(0, 0, count);
+  return network_->Logits(RunOf(batch, rows, device_), dropout).narrow(0, 0, static_cast<int64_t>(rows.size()));
 }
 
 absl::Status TokenClassifier::TrainInMixedPrecision() {

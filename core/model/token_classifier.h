@@ -32,14 +32,14 @@ class TokenClassifier {
                                                                  at::Device device);
   ~TokenClassifier();
 
-  // Inference, no gradients: [tokens, tags], float32, on the CPU. Errors of LibTorch become a status.
-  // INVALID_ARGUMENT for a sequence longer than max_positions or an id outside the vocabulary.
-  absl::StatusOr<at::Tensor> Logits(const PackedBatch& batch) const;
+  // Inference, no gradients: logits of the batch's rows `rows` alone, [n, tags], float32, on the CPU; what only other
+  // rows would need is not computed. Errors of LibTorch become a status. INVALID_ARGUMENT for a sequence longer than
+  // max_positions, an id outside the vocabulary or a row outside the batch.
+  absl::StatusOr<at::Tensor> Logits(const PackedBatch& batch, const std::vector<int64_t>& rows) const;
 
-  // Training forward pass with dropout, recorded for autograd: logits of the batch's rows `rows` alone, [n, tags], on
-  // the device; what only other rows would need is not computed. The same seed drops the same elements, whatever the
-  // number of threads. Throws what LibTorch throws, and c10::Error where Logits() would answer INVALID_ARGUMENT: the
-  // trainer stands at the border.
+  // Training forward pass with dropout, recorded for autograd; the logits stay on the device. The same seed drops the
+  // same elements, whatever the number of threads. Throws what LibTorch throws, and c10::Error where Logits() would
+  // answer INVALID_ARGUMENT: the trainer stands at the border.
   at::Tensor TrainingLogits(const PackedBatch& batch, const std::vector<int64_t>& rows, uint64_t dropout_seed);
 
   // Trainable parameters by name, in the checkpoint's order of layers: leaves with requires_grad. Names are the
@@ -71,7 +71,7 @@ class TokenClassifier {
  private:
   TokenClassifier(BertConfig config, at::Device device);
 
-  absl::Status CheckBatch(const PackedBatch& batch) const;
+  absl::Status CheckBatch(const PackedBatch& batch, const std::vector<int64_t>& rows) const;
 
   BertConfig config_;
   at::Device device_;

@@ -103,19 +103,22 @@ class BertTagger final : public Tagger {
     if (windows.empty()) return absl::OkStatus();
     UseThreads(threads_);
     PackedBatch batch;
-    for (const WindowRef& ref : windows) batch.Add(ref.sentence->windows[ref.window].token_ids);
-    absl::StatusOr<at::Tensor> logits = classifier_->Logits(batch);
+    std::vector<int64_t> rows;  // the owned words', window behind window
+    for (const WindowRef& ref : windows) {
+      const Window& window = ref.sentence->windows[ref.window];
+      for (const int32_t row : window.word_rows) rows.push_back(batch.tokens() + row);
+      batch.Add(window.token_ids);
+    }
+    const absl::StatusOr<at::Tensor> logits = classifier_->Logits(batch, rows);
     if (!logits.ok()) return logits.status();
-    const at::Tensor rows = logits->contiguous();
 
     const size_t tag_count = tags().size();
-    const float* scores = rows.const_data_ptr<float>();
-    for (size_t i = 0; i < windows.size(); ++i) {
-      EncodedSentence& sentence = *windows[i].sentence;
-      const Window& window = sentence.windows[windows[i].window];
-      for (size_t word = 0; word < window.words.size(); ++word) {
-        const float* row = scores + (batch.offsets[i] + window.word_rows[word]) * tag_count;
-        std::copy_n(row, tag_count, sentence.logits.begin() + window.words[word] * tag_count);
+    const float* scores = logits->const_data_ptr<float>();
+    for (const WindowRef& ref : windows) {
+      EncodedSentence& sentence = *ref.sentence;
+      for (const int32_t word : sentence.windows[ref.window].words) {
+        std::copy_n(scores, tag_count, sentence.logits.begin() + word * static_cast<int64_t>(tag_count));
+        scores += tag_count;
       }
     }
     return absl::OkStatus();

@@ -49,23 +49,23 @@ struct Sums {
   at::Tensor stopped;    // [1], int64
 };
 
-// Reads a batch's logits into the sums.
-void CountBatch(const TokenCache& cache, std::span<const WindowOfSentence> windows, const PackedBatch& batch,
-                const at::Tensor& logits, int64_t batch_index, const Sums& sums) {
+// Reads the logits of a batch's words into the sums.
+void CountBatch(const TokenCache& cache, std::span<const WindowOfSentence> windows, const at::Tensor& logits,
+                int64_t batch_index, const Sums& sums) {
   const auto tags = static_cast<size_t>(logits.size(1));
-  const float* rows = logits.const_data_ptr<float>();
+  const float* row = logits.const_data_ptr<float>();
   auto* predicted = sums.predicted.mutable_data_ptr<int32_t>();
   double& loss = sums.losses.mutable_data_ptr<double>()[batch_index];
   int64_t& words = *sums.words.mutable_data_ptr<int64_t>();
-  for (size_t i = 0; i < windows.size(); ++i) {
-    const CachedSentence sentence = cache[windows[i].sentence];
-    const CachedSentence::WindowView window = sentence.window(windows[i].window);
+  for (const WindowOfSentence& of_sentence : windows) {
+    const CachedSentence sentence = cache[of_sentence.sentence];
+    const CachedSentence::WindowView window = sentence.window(of_sentence.window);
     for (int32_t word = window.first_word; word < window.end_word; ++word) {
       if (sentence.rows()[word] < 0) continue;
-      const int64_t row = batch.offsets[i] + sentence.rows()[word];
-      const std::span<const float> scores(rows + row * static_cast<int64_t>(tags), tags);
+      const std::span<const float> scores(row, tags);
+      row += tags;
       const auto best = std::max_element(scores.begin(), scores.end()) - scores.begin();
-      predicted[windows[i].first_word + word] = static_cast<int32_t>(best);
+      predicted[of_sentence.first_word + word] = static_cast<int32_t>(best);
       const int32_t gold = sentence.tags()[word];
       if (gold >= cache.model_tags()) continue;
       loss += CrossEntropy(scores, gold);
@@ -109,13 +109,18 @@ absl::StatusOr<Evaluation> Evaluate(const TokenClassifier& model, const TokenCac
     const size_t begin = i == 0 ? 0 : ends[i - 1];
     const auto of_batch = std::span(windows).subspan(begin, ends[i] - begin);
     PackedBatch batch;
-    for (const WindowOfSentence& window : of_batch) {
-      const auto ids = cache[window.sentence].window(window.window).token_ids;
-      batch.Add({ids.begin(), ids.end()});
+    std::vector<int64_t> rows;
+    for (const WindowOfSentence& of_sentence : of_batch) {
+      const CachedSentence sentence = cache[of_sentence.sentence];
+      const CachedSentence::WindowView window = sentence.window(of_sentence.window);
+      for (int32_t word = window.first_word; word < window.end_word; ++word) {
+        if (sentence.rows()[word] >= 0) rows.push_back(batch.tokens() + sentence.rows()[word]);
+      }
+      batch.Add({window.token_ids.begin(), window.token_ids.end()});
     }
-    const absl::StatusOr<at::Tensor> logits = model.Logits(batch);
+    const absl::StatusOr<at::Tensor> logits = model.Logits(batch, rows);
     if (!logits.ok()) return logits.status();
-    CountBatch(cache, of_batch, batch, *logits, static_cast<int64_t>(i), sums);
+    CountBatch(cache, of_batch, *logits, static_cast<int64_t>(i), sums);
   }
   if (stop) sums.stopped.fill_(1);
   if (ranks != nullptr) {

@@ -9,6 +9,7 @@
 #include "core/model/device.h"
 #include "core/model/token_classifier.h"
 #include "core/training/optimizer.h"
+#include "tests/core/model/all_logits.h"
 #include "tests/core/model/random_tensors.h"
 
 namespace fintag {
@@ -63,12 +64,12 @@ constexpr double kTolerance = 1e-3;  // relative, as sums are made in another or
 
 TEST_F(GpuTest, GivesTheLogitsOfTheCpu) {
   const PackedBatch batch = RandomBatch({1, 17, 200, 3, 64}, 300);
-  const at::Tensor expected = Model(at::kCPU)->Logits(batch).value();
+  const at::Tensor expected = AllLogits(*Model(at::kCPU), batch).value();
   const std::unique_ptr<TokenClassifier> model = Model(device_);
-  const at::Tensor logits = model->Logits(batch).value();
+  const at::Tensor logits = AllLogits(*model, batch).value();
   EXPECT_TRUE(at::allclose(logits, expected, kTolerance, kTolerance)) << LargestDifference(logits, expected);
   ASSERT_TRUE(model->Convert(Precision::kBFloat16).ok());
-  const at::Tensor rounded = model->Logits(batch).value();
+  const at::Tensor rounded = AllLogits(*model, batch).value();
   EXPECT_LT((rounded - expected).abs().mean().item<double>(), 0.03 * expected.abs().mean().item<double>());
 }
 
@@ -76,13 +77,13 @@ TEST_F(GpuTest, PackingChangesNoLogit) {
   const std::vector<int64_t> lengths = {1, 17, 200, 3, 64};
   const PackedBatch batch = RandomBatch(lengths, 300);
   const std::unique_ptr<TokenClassifier> model = Model(device_);
-  const at::Tensor together = model->Logits(batch).value();
+  const at::Tensor together = AllLogits(*model, batch).value();
   for (size_t s = 0; s < lengths.size(); ++s) {
     const auto begin = batch.token_ids.begin() + batch.offsets[s];
     PackedBatch alone;
     alone.Add(std::vector<int32_t>(begin, begin + lengths[s]));
     const at::Tensor part = together.narrow(0, batch.offsets[s], lengths[s]);
-    EXPECT_LT(LargestDifference(model->Logits(alone).value(), part), kTolerance) << s;
+    EXPECT_LT(LargestDifference(AllLogits(*model, alone).value(), part), kTolerance) << s;
   }
 }
 

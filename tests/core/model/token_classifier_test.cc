@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 
+#include "tests/core/model/all_logits.h"
 #include "tests/core/model/random_tensors.h"
 
 namespace fintag {
@@ -44,7 +45,7 @@ TEST(TokenClassifier, GivesTheLogitsOfTransformers) {
         for (const auto& logit : row) expected.push_back(logit);
       }
     }
-    const at::Tensor logits = model->Logits(batch).value();
+    const at::Tensor logits = AllLogits(*model, batch).value();
     EXPECT_LT(LargestDifference(logits, at::tensor(expected).view(logits.sizes())), 1e-4) << golden["activation"];
   }
 }
@@ -56,13 +57,13 @@ TEST(TokenClassifier, PackingChangesNoLogit) {
     std::vector<int64_t> lengths;
     for (int i = 0; i < 12; ++i) lengths.push_back(at::randint(1, 70, {1}).item<int64_t>());
     const PackedBatch batch = RandomBatch(lengths, 50);
-    const at::Tensor together = model->Logits(batch).value();
+    const at::Tensor together = AllLogits(*model, batch).value();
     for (int64_t s = 0; s < batch.sequences(); ++s) {
       PackedBatch single;
       single.Add({batch.token_ids.begin() + batch.offsets[s], batch.token_ids.begin() + batch.offsets[s + 1]});
-      EXPECT_LT(
-          LargestDifference(model->Logits(single).value(), together.slice(0, batch.offsets[s], batch.offsets[s + 1])),
-          1e-5);
+      EXPECT_LT(LargestDifference(AllLogits(*model, single).value(),
+                                  together.slice(0, batch.offsets[s], batch.offsets[s + 1])),
+                1e-5);
     }
   }
 }
@@ -72,21 +73,21 @@ TEST(TokenClassifier, TagsInOtherPrecisionsWithNearlyTheSameLogits) {
   const Checkpoint checkpoint = RandomCheckpoint(TinyConfig());
   const PackedBatch batch = RandomBatch({5, 17, 1, 60}, 50);
   const auto exact = Model(checkpoint);
-  const at::Tensor expected = exact->Logits(batch).value();
+  const at::Tensor expected = AllLogits(*exact, batch).value();
   for (const auto& [precision, tolerance] : {std::pair(Precision::kBFloat16, 0.05), {Precision::kInt8, 0.05}}) {
     SCOPED_TRACE(PrecisionName(precision));
     const auto model = Model(checkpoint);
     ASSERT_TRUE(model->Convert(precision).ok());
     EXPECT_TRUE(model->parameters().empty());
     EXPECT_LT(model->memory_bytes(), exact->memory_bytes());
-    const at::Tensor error = model->Logits(batch).value() - expected;
+    const at::Tensor error = AllLogits(*model, batch).value() - expected;
     EXPECT_GT(error.abs().max().item<double>(), 0);
     EXPECT_LT((error.square().mean() / expected.square().mean()).sqrt().item<double>(), tolerance);
   }
   const auto packed = Model(checkpoint);
   ASSERT_TRUE(packed->Convert(Precision::kFloat32).ok());
   EXPECT_TRUE(packed->parameters().empty());
-  EXPECT_LT(LargestDifference(packed->Logits(batch).value(), expected), 1e-5);
+  EXPECT_LT(LargestDifference(AllLogits(*packed, batch).value(), expected), 1e-5);
   EXPECT_EQ(exact->memory_bytes(), exact->parameter_count() * 4);
 }
 
@@ -100,7 +101,9 @@ TEST(TokenClassifier, TrainingWithoutDropoutGivesTheSameRows) {
   const std::vector<int64_t> rows = {1, 2, 5, 17, 38, 40};
   const at::Tensor logits = model->TrainingLogits(batch, rows, 1);
   EXPECT_TRUE(logits.requires_grad());
-  EXPECT_LT(LargestDifference(logits, model->Logits(batch).value().clone().index_select(0, at::tensor(rows))), 1e-5);
+  EXPECT_LT(LargestDifference(logits, AllLogits(*model, batch).value().clone().index_select(0, at::tensor(rows))),
+            1e-5);
+  EXPECT_LT(LargestDifference(logits, model->Logits(batch, rows).value()), 1e-5);
 }
 
 // As transformers has it: classifier_dropout where it is given, else hidden_dropout_prob.
@@ -113,7 +116,8 @@ TEST(TokenClassifier, TheClassifierHasADropoutOfItsOwn) {
   for (const double probability : {0.0, 0.5}) {
     config.classifier_dropout = probability;
     const auto model = Model(RandomCheckpoint(config));
-    const double difference = LargestDifference(model->TrainingLogits(batch, rows, 1), model->Logits(batch).value());
+    const double difference =
+        LargestDifference(model->TrainingLogits(batch, rows, 1), AllLogits(*model, batch).value());
     if (probability == 0) {
       EXPECT_LT(difference, 1e-5);
     } else {
@@ -235,16 +239,17 @@ TEST(TokenClassifier, RefusesWhatItCannotUse) {
 TEST(TokenClassifier, RefusesBatchesOutsideItsTables) {
   const auto model = Model(RandomCheckpoint(TinyConfig()));
   PackedBatch longer = RandomBatch({3, 71}, 50);
-  EXPECT_EQ(model->Logits(longer).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(AllLogits(*model, longer).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THROW(model->TrainingLogits(longer, {0}, 1), c10::Error);
   for (const int32_t id : {-1, 50}) {
     PackedBatch unknown;
     unknown.Add({1, id});
-    EXPECT_EQ(model->Logits(unknown).status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(AllLogits(*model, unknown).status().code(), absl::StatusCode::kInvalidArgument);
   }
   PackedBatch batch = RandomBatch({3}, 50);
   EXPECT_THROW(model->TrainingLogits(batch, {3}, 1), c10::Error);
-  EXPECT_EQ(model->Logits(PackedBatch()).value().sizes(), at::IntArrayRef({0, 3}));
+  EXPECT_EQ(model->Logits(batch, {3}).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(AllLogits(*model, PackedBatch()).value().sizes(), at::IntArrayRef({0, 3}));
 }
 
 }  // namespace
