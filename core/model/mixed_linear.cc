@@ -121,7 +121,8 @@ at::Tensor Multiply(const Factor& rows, const Factor& panels, const at::Tensor& 
                               .groups = rows.width,
                               .columns = panels.count,
                               .gelu = false};
-  ProductParts(Kernels(), rows.count, panels.count).Run([&](const ProductPart& part) {
+  ProductParts(Kernels(), rows.count, panels.count).Run([&](ProductPart part) {
+    part.from_memory = false;  // just packed
     MultiplyPart(Kernels(), product, part);
   });
   return y;
