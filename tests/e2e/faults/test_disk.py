@@ -52,7 +52,9 @@ def disk_server(tmp_path, start_server, quick_tagger):
 def test_a_full_disk_refuses_what_needs_room_and_nothing_is_lost(disk_server, tmp_path):
     disk = memory_disk(tmp_path / "disk", 600)
     server = disk_server(disk)
-    job = server.submit(epochs=1000, model="other")
+    # Its first epoch outlasts what follows: a trainer that meets the full disk gives room back.
+    server.upload("long", sentences(CORPUS / "train.conll", 400))
+    job = server.submit(dataset="long", epochs=1000, model="other")
     watch = server.watch(job.name)
     wait_for(lambda: next(watch).WhichOneof("event") == "progress", what="the trainer's start")
     known = names(server)
