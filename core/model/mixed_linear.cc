@@ -121,8 +121,7 @@ at::Tensor Multiply(const Factor& rows, const Factor& panels, const at::Tensor& 
                               .groups = rows.width,
                               .columns = panels.count,
                               .gelu = false};
-  ProductParts(Kernels(), rows.count, panels.count).Run([&](ProductPart part) {
-    part.from_memory = false;  // just packed
+  ProductParts(Kernels(), rows.count, panels.count).Run([&](const ProductPart& part) {
     MultiplyPart(Kernels(), product, part);
   });
   return y;

@@ -45,7 +45,8 @@ PackedProduct ProductOf(const PackedWeight& weight, bool gelu) {
           .y = nullptr,
           .groups = weight.groups,
           .columns = weight.out,
-          .gelu = gelu};
+          .gelu = gelu,
+          .from_memory = true};
 }
 
 // Rows of inputs as the kernels read them, for as long as this lives.
@@ -78,12 +79,9 @@ void MultiplyRows(const float* x, const ProductPart& part, const PackedWeight& w
   PackedProduct product = ProductOf(weight, gelu);
   const ProductInput input(x, rows, weight, product);
   product.y = y;
-  MultiplyPart(*weight.kernels, product,
-               {.row = 0,
-                .row_end = rows,
-                .panel = 0,
-                .panel_end = Panels(*weight.kernels, weight.out),
-                .from_memory = part.from_memory});
+  MultiplyPart(
+      *weight.kernels, product,
+      {.row = 0, .row_end = rows, .panel = 0, .panel_end = Panels(*weight.kernels, weight.out), .first = part.first});
 }
 
 at::Tensor Product(const at::Tensor& x, const PackedWeight& weight, bool gelu) {

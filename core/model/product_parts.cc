@@ -10,7 +10,7 @@ namespace fintag {
 
 void MultiplyPart(const ProductKernels& kernels, const PackedProduct& product, const ProductPart& part) {
   PackedProduct own = product;
-  own.from_memory = part.from_memory;
+  own.from_memory = product.from_memory && part.first;
   at::Tensor scratch;
   if (kernels.scratch_bytes > 0) {
     scratch = at::empty({kernels.scratch_bytes}, at::kByte);
@@ -41,7 +41,7 @@ void ProductParts::Run(const std::function<void(const ProductPart& part)>& run) 
          .row_end = std::min((row + 1) * units / row_parts_ * row_multiple_, rows_),
          .panel = column * panels_ / column_parts_,
          .panel_end = (column + 1) * panels_ / column_parts_,
-         .from_memory = part < threads_});
+         .first = part < threads_});
   });
 }
 

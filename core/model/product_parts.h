@@ -20,7 +20,7 @@ inline int64_t Groups(const ProductKernels& kernels, int64_t inputs) {
 struct ProductPart {
   int64_t row, row_end;
   int64_t panel, panel_end;
-  bool from_memory;  // as in PackedProduct: no part before this one has read the weights
+  bool first;  // no part before this one has read the weights
 };
 
 // Computes one part, with scratch memory of this thread.

@@ -125,7 +125,7 @@ __attribute__((noinline)) void ProductFrom(const PackedProduct& product, int64_t
         ForGroups<kGroupRows>(
             block, block_end, [&]<int64_t kRows>(int64_t row) __attribute__((always_inline)) {
               GroupOfPanel<kFromMemory, kRows>(product, row, row == block, block_end, panel, part * groups / parts,
-                                  (part + 1) * groups / parts);
+                                                (part + 1) * groups / parts);
             });
       }
     }

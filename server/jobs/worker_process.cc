@@ -340,10 +340,9 @@ std::unique_ptr<WorkerProcess> WorkerProcess::Find(const fs::path& folder) {
   absl::StatusOr<std::string> text = ReadFile(folder / "trainer.pid");
   pid_t pid = 0;
   if (!text.ok() || !absl::SimpleAtoi(absl::StripAsciiWhitespace(*text), &pid) || pid <= 1) return nullptr;
-  const bool ended =
-      IsKnownNot(WorksFor(pid, folder)) && IsKnownNot(GroupWorksFor(pid, folder)) && IsKnownNot(IsLocked(folder));
-  if (ended) return nullptr;
-  return std::make_unique<Adopted>(pid, folder);
+  auto found = std::make_unique<Adopted>(pid, folder);
+  if (const auto exit = found->Poll(); exit.ok() && *exit) return nullptr;
+  return found;
 }
 
 }  // namespace fintag::server
