@@ -27,7 +27,9 @@ namespace {
 #include "core/model/simd_vector.inl"
 
 constexpr int64_t kPanelColumns = 32;
-constexpr int64_t kGroupRows = 12;     // of 2 vectors, beside 2 of weights and one of inputs: 27 registers of 32
+constexpr int64_t kGroupRows = 12;  // of 2 vectors, beside 2 of weights and one of inputs: 27 registers of 32
+// Of a panel: all, since the second-level cache is as fast, and sums that wait in memory cost up to a twentieth.
+constexpr int64_t kGroupsAtOnce = int64_t{1} << 20;
 constexpr bool kFetchesAhead = false;  // costs a twentieth here
 constexpr int kUnrolled = 16;
 
@@ -51,6 +53,7 @@ namespace {
 
 using avx512::kFetchesAhead;
 using avx512::kGroupRows;
+using avx512::kGroupsAtOnce;
 using avx512::kPanelColumns;
 using avx512::kUnrolled;
 
@@ -201,6 +204,7 @@ namespace {
 
 constexpr int64_t kPanelColumns = 16;
 constexpr int64_t kGroupRows = 6;  // of 2 vectors, beside 2 of weights and one of inputs: 15 registers of 16
+constexpr int64_t kGroupsAtOnce = 384;  // of a panel: 24 KB of the first-level cache, while the rows pass by
 constexpr bool kFetchesAhead = true;
 constexpr int kUnrolled = 4;  // more would not fit the registers
 
@@ -248,6 +252,7 @@ namespace {
 
 constexpr int64_t kPanelColumns = 16;
 constexpr int64_t kGroupRows = 2;
+constexpr int64_t kGroupsAtOnce = 384;
 constexpr bool kFetchesAhead = false;
 constexpr int kUnrolled = 1;
 

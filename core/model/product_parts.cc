@@ -24,7 +24,7 @@ ProductParts::ProductParts(const ProductKernels& kernels, int64_t rows, int64_t 
   constexpr int64_t kFewestRows = 48;
   // What a part reads and writes beside the weights stays in the second-level cache; where a part also cuts its weights
   // into slices, that is to pay off.
-  const int64_t usual_rows = kernels.scratch_bytes > 0 ? 512 : 128;
+  const int64_t usual_rows = kernels.scratch_bytes > 0 ? 512 : 64;
   threads_ = std::max(ParallelThreads(), 1);
   row_parts_ = std::clamp<int64_t>(rows / kFewestRows, 1, threads_);
   // As many parts for each thread.

@@ -1,6 +1,6 @@
 // Products with packed weights in vector registers. Included once for each precision of a processor level, after
 // simd_vector.inl, with Sums (F or I) and MultiplyAdd(Sums, inputs, weights) defined, and kPanelColumns, kGroupRows,
-// kFetchesAhead and kUnrolled.
+// kGroupsAtOnce, kFetchesAhead and kUnrolled.
 
 constexpr int64_t kPanelVectors = kPanelColumns / kLanes;
 
@@ -107,9 +107,7 @@ FINTAG_INLINE void GroupOfPanel(const PackedProduct& product, int64_t row, bool 
 template <bool kFromMemory>
 __attribute__((noinline)) void ProductFrom(const PackedProduct& product, int64_t begin, int64_t end, int64_t first,
                                            int64_t last) {
-  // A panel's part stays in the first-level cache while the rows pass by, the rows (256 KB) in the second-level one
-  // while the panels do.
-  constexpr int64_t kGroupsAtOnce = int64_t{24} * 1024 / (4 * kPanelColumns);
+  // The rows (256 KB) stay in the second-level cache while the panels pass by.
   constexpr int64_t kRowGroups = int64_t{64} * 1024;
   constexpr int64_t kFewRows = 48;
   const int64_t groups = product.groups;
