@@ -25,6 +25,9 @@ void BertNetwork::Convert(Precision precision) {
     for (Dense* dense : {&layer.query_key_value, &layer.attention_output, &layer.intermediate, &layer.output}) {
       *dense = ConvertDense(*dense, precision);
     }
+    Dense& query_key_value = layer.query_key_value;
+    query_key_value.rounded = precision != Precision::kFloat32 && AttendsRounded() && query_key_value.packed &&
+                              query_key_value.packed->kernels->rounds;
   }
 }
 

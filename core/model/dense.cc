@@ -58,7 +58,7 @@ Dense ConvertDense(const Dense& dense, Precision precision) {
 }
 
 at::Tensor Apply(const Dense& dense, const at::Tensor& x) {
-  if (dense.packed) return PackedLinear(x, *dense.packed);
+  if (dense.packed) return dense.rounded ? PackedLinearRounded(x, *dense.packed) : PackedLinear(x, *dense.packed);
   if (dense.mixed && at::GradMode::is_enabled()) return MixedLinearOf(dense, x);
   if (dense.weight.scalar_type() == x.scalar_type()) return Linear(x, dense.weight, dense.bias);
   return at::linear(x.to(dense.weight.scalar_type()), dense.weight, dense.bias).to(x.scalar_type());

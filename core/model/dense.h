@@ -27,7 +27,8 @@ struct Dense {
   at::Tensor weight = {};  // [out, in], float32 or bfloat16; undefined where the packed form is there
   at::Tensor bias = {};    // [out], alike
   std::shared_ptr<const PackedWeight> packed = nullptr;
-  bool mixed = false;  // trains in mixed precision (mixed_linear.h)
+  bool mixed = false;    // trains in mixed precision (mixed_linear.h)
+  bool rounded = false;  // Apply's result is bfloat16, for attention; what is packed for kernels that round
 
   int64_t bytes() const;
 };
@@ -35,7 +36,8 @@ struct Dense {
 // For tagging alone: what is converted has no gradients.
 Dense ConvertDense(const Dense& dense, Precision precision);
 
-// x w^T + bias: [tokens, out], float32, differentiable where the layer is in float32. x: [tokens, in], float32.
+// x w^T + bias: [tokens, out], float32 unless rounded, differentiable where the layer is in float32. x: [tokens, in],
+// float32.
 at::Tensor Apply(const Dense& dense, const at::Tensor& x);
 // activation(x w^T + bias), alike.
 at::Tensor Apply(const Dense& dense, const at::Tensor& x, Activation activation);

@@ -9,6 +9,8 @@
 
 #include "core/model/dropout_bits.h"
 #include "core/model/parallel.h"
+#include "core/model/product_parts.h"
+#include "core/model/simd_kernels.h"
 
 namespace fintag {
 namespace {
@@ -62,6 +64,8 @@ struct Shape {
   int64_t longest = 0;
 };
 
+float ScaleOf(const Shape& shape) { return static_cast<float>(1 / std::sqrt(static_cast<double>(shape.size))); }
+
 AttentionHead HeadOf(const Shape& shape, const float* qkv, int64_t sequence, int64_t head, float* out, float* lse,
                      const Dropout& dropout) {
   const int64_t first = shape.offsets[sequence];
@@ -73,7 +77,7 @@ AttentionHead HeadOf(const Shape& shape, const float* qkv, int64_t sequence, int
   result.stride = 3 * shape.hidden;
   result.length = shape.offsets[sequence + 1] - first;
   result.head_size = shape.size;
-  result.scale = static_cast<float>(1 / std::sqrt(static_cast<double>(shape.size)));
+  result.scale = ScaleOf(shape);
   result.out = out + first * shape.hidden + head * shape.size;
   result.out_stride = shape.hidden;
   result.lse = lse ? lse + first * shape.heads + head : nullptr;
@@ -93,7 +97,7 @@ void ZeroRest(const Shape& shape, at::Tensor& rows) {
 // A buffer of the thread's own, kept from call to call: the work of a short head is less than an allocation.
 float* Scratch(const Shape& shape) {
   thread_local std::vector<float> scratch;
-  const size_t needed = static_cast<size_t>(AttentionScratch(shape.longest, shape.size));
+  const size_t needed = static_cast<size_t>(AttentionScratch(shape.longest, RoundUp(shape.size, 16)));
   if (scratch.size() < needed) scratch.resize(needed);
   return scratch.data();
 }
@@ -109,6 +113,30 @@ at::Tensor Forward(const at::Tensor& qkv, const at::Tensor& offsets, int64_t hea
     AttentionHead task = HeadOf(shape, data, sequence, head, out_data, lse, dropout);
     task.scratch = Scratch(shape);
     Simd().attention_forward(task);
+  });
+  return out;
+}
+
+at::Tensor ForwardRounded(const at::Tensor& qkv, const at::Tensor& offsets, int64_t heads) {
+  const Shape shape(qkv, offsets, heads);
+  if (shape.size % 2 != 0) return Forward(qkv.to(at::kFloat), offsets, heads, Dropout(), nullptr);
+  at::Tensor out = at::empty({qkv.size(0), shape.hidden}, at::kFloat);
+  ZeroRest(shape, out);
+  const auto* const data = reinterpret_cast<const uint16_t*>(qkv.const_data_ptr<at::BFloat16>());
+  float* const out_data = out.mutable_data_ptr<float>();
+  ForEachHead(shape.offsets, shape.sequences, heads, [&](int64_t sequence, int64_t head) {
+    const int64_t first = shape.offsets[sequence];
+    const uint16_t* q = data + first * 3 * shape.hidden + head * shape.size;
+    SimdRoundedAttention()({.q = q,
+                            .k = q + shape.hidden,
+                            .v = q + 2 * shape.hidden,
+                            .stride = 3 * shape.hidden,
+                            .length = shape.offsets[sequence + 1] - first,
+                            .head_size = shape.size,
+                            .scale = ScaleOf(shape),
+                            .out = out_data + first * shape.hidden + head * shape.size,
+                            .out_stride = shape.hidden,
+                            .scratch = Scratch(shape)});
   });
   return out;
 }
@@ -185,8 +213,11 @@ Padding PaddingOf(const Shape& shape, at::Device device) {
 
 }  // namespace
 
+bool AttendsRounded() { return SimdRoundedAttention() != nullptr; }
+
 at::Tensor PackedAttention(const at::Tensor& qkv, const at::Tensor& offsets, int64_t heads, const Dropout& dropout) {
   if (!qkv.device().is_cpu()) return PackedAttentionReference(qkv, offsets, heads, dropout);
+  if (qkv.scalar_type() == at::kBFloat16) return ForwardRounded(qkv.contiguous(), offsets, heads);
   if (!at::GradMode::is_enabled()) return Forward(qkv.contiguous(), offsets, heads, dropout, nullptr);
   return PackedAttentionFunction::apply(qkv, offsets, heads, dropout.probability, static_cast<int64_t>(dropout.key));
 }

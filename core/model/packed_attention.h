@@ -14,7 +14,12 @@ namespace fintag {
 // Result: [tokens, hidden]. Dropout's row is token * heads + head, its column the key's place in the sequence.
 // On the CPU no work crosses a sequence's border, so a sequence's result does not depend on what else is packed with
 // it, and probabilities are recomputed in the backward pass, not stored.
+// Where AttendsRounded(), qkv may be bfloat16 for tagging, without gradients or dropout: probabilities are rounded to
+// it too, and sums and the result are float32.
 at::Tensor PackedAttention(const at::Tensor& qkv, const at::Tensor& offsets, int64_t heads, const Dropout& dropout);
+
+// Whether the CPU has instructions for bfloat16.
+bool AttendsRounded();
 
 // The same by padding and plain LibTorch operations: the one used on other devices, and what the tests compare to.
 at::Tensor PackedAttentionReference(const at::Tensor& qkv, const at::Tensor& offsets, int64_t heads,

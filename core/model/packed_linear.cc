@@ -1,6 +1,7 @@
 #include "core/model/packed_linear.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "core/model/product_parts.h"
@@ -73,33 +74,44 @@ class ProductInput {
   at::Tensor scale_;
 };
 
-// All columns of a part's rows, by the calling thread.
-void MultiplyRows(const float* x, const ProductPart& part, const PackedWeight& weight, bool gelu, float* y) {
-  const int64_t rows = part.row_end - part.row;
-  PackedProduct product = ProductOf(weight, gelu);
-  const ProductInput input(x, rows, weight, product);
-  product.y = y;
-  MultiplyPart(
-      *weight.kernels, product,
-      {.row = 0, .row_end = rows, .panel = 0, .panel_end = Panels(*weight.kernels, weight.out), .first = part.first});
+// All columns of a part's rows, by the calling thread. `product` has the part's inputs, and where its results go.
+void MultiplyRows(const PackedProduct& product, const ProductPart& part, const PackedWeight& weight) {
+  MultiplyPart(*weight.kernels, product,
+               {.row = 0,
+                .row_end = part.row_end - part.row,
+                .panel = 0,
+                .panel_end = Panels(*weight.kernels, weight.out),
+                .first = part.first});
 }
 
-at::Tensor Product(const at::Tensor& x, const PackedWeight& weight, bool gelu) {
+// `product` with results from row `row` of y, [rows, columns], float32 or bfloat16.
+PackedProduct To(PackedProduct product, const at::Tensor& y, int64_t row) {
+  if (y.scalar_type() == at::kBFloat16) {
+    product.rounded = reinterpret_cast<uint16_t*>(y.mutable_data_ptr<at::BFloat16>()) + row * y.size(1);
+    product.rounded_stride = y.size(1);
+  } else {
+    product.y = y.mutable_data_ptr<float>() + row * y.size(1);
+  }
+  return product;
+}
+
+at::Tensor Product(const at::Tensor& x, const PackedWeight& weight, bool gelu, at::ScalarType type) {
   const at::Tensor input = x.contiguous();
   const auto* from = input.const_data_ptr<float>();
   const int64_t rows = input.size(0);
-  at::Tensor y = at::empty({rows, weight.out}, input.options());
-  auto* to = y.mutable_data_ptr<float>();
+  at::Tensor y = at::empty({rows, weight.out}, type);
   const ProductParts parts(*weight.kernels, rows, weight.out);
   if (parts.whole_rows()) {
     parts.Run([&](const ProductPart& part) {
-      MultiplyRows(from + part.row * weight.in, part, weight, gelu, to + part.row * weight.out);
+      PackedProduct product = ProductOf(weight, gelu);
+      const ProductInput converted(from + part.row * weight.in, part.row_end - part.row, weight, product);
+      MultiplyRows(To(product, y, part.row), part, weight);
     });
     return y;
   }
   PackedProduct product = ProductOf(weight, gelu);
   const ProductInput converted(from, rows, weight, product);  // once, for all parts
-  product.y = to;
+  product = To(product, y, 0);
   parts.Run([&](const ProductPart& part) { MultiplyPart(*weight.kernels, product, part); });
   return y;
 }
@@ -138,10 +150,16 @@ PackedWeight PackWeight(const at::Tensor& weight, const at::Tensor& bias, const 
   return result;
 }
 
-at::Tensor PackedLinear(const at::Tensor& x, const PackedWeight& weight) { return Product(x, weight, /*gelu=*/false); }
+at::Tensor PackedLinear(const at::Tensor& x, const PackedWeight& weight) {
+  return Product(x, weight, /*gelu=*/false, at::kFloat);
+}
+
+at::Tensor PackedLinearRounded(const at::Tensor& x, const PackedWeight& weight) {
+  return Product(x, weight, /*gelu=*/false, at::kBFloat16);
+}
 
 at::Tensor PackedLinearGelu(const at::Tensor& x, const PackedWeight& weight) {
-  return Product(x, weight, /*gelu=*/true);
+  return Product(x, weight, /*gelu=*/true, at::kFloat);
 }
 
 at::Tensor PackedFeedForward(const at::Tensor& x, const PackedWeight& intermediate, const PackedWeight& output) {
@@ -151,12 +169,27 @@ at::Tensor PackedFeedForward(const at::Tensor& x, const PackedWeight& intermedia
   if (!parts.whole_rows()) return PackedLinear(PackedLinearGelu(input, intermediate), output);
   const auto* from = input.const_data_ptr<float>();
   at::Tensor y = at::empty({rows, output.out}, input.options());
-  auto* to = y.mutable_data_ptr<float>();
+  // Where the second layer takes bfloat16, the first writes it.
+  const bool rounds = output.kernels->rounds && output.kernels->precision == Precision::kBFloat16;
   parts.Run([&](const ProductPart& part) {
-    const at::Tensor expanded = at::empty({part.row_end - part.row, intermediate.out}, at::kFloat);
-    auto* between = expanded.mutable_data_ptr<float>();
-    MultiplyRows(from + part.row * intermediate.in, part, intermediate, /*gelu=*/true, between);
-    MultiplyRows(between, part, output, /*gelu=*/false, to + part.row * output.out);
+    const int64_t part_rows = part.row_end - part.row;
+    PackedProduct first = ProductOf(intermediate, /*gelu=*/true);
+    const ProductInput converted(from + part.row * intermediate.in, part_rows, intermediate, first);
+    PackedProduct second = ProductOf(output, /*gelu=*/false);
+    at::Tensor between;
+    std::optional<ProductInput> between_converted;
+    if (rounds) {
+      const int64_t width = output.groups * output.kernels->group_inputs;
+      between = at::empty({RoundUp(part_rows, output.kernels->row_multiple), width}, at::kBFloat16);
+      if (width > output.in) between.narrow(1, output.in, width - output.in).zero_();
+      MultiplyRows(To(first, between, 0), part, intermediate);
+      second.x = static_cast<const int32_t*>(between.const_data_ptr());
+    } else {
+      between = at::empty({part_rows, intermediate.out}, at::kFloat);
+      MultiplyRows(To(first, between, 0), part, intermediate);
+      between_converted.emplace(between.const_data_ptr<float>(), part_rows, output, second);
+    }
+    MultiplyRows(To(second, y, part.row), part, output);
   });
   return y;
 }

@@ -36,6 +36,9 @@ PackedWeight PackWeight(const at::Tensor& weight, const at::Tensor& bias, const 
 // depend on the other tokens or the number of threads.
 at::Tensor PackedLinear(const at::Tensor& x, const PackedWeight& weight);
 
+// PackedLinear's result rounded to bfloat16, for kernels that round.
+at::Tensor PackedLinearRounded(const at::Tensor& x, const PackedWeight& weight);
+
 // gelu(x w^T + bias), exact to 1e-6 of what PackedLinear gives.
 at::Tensor PackedLinearGelu(const at::Tensor& x, const PackedWeight& weight);
 

@@ -1,10 +1,11 @@
-// What a tagger's linear layers are computed in.
+// What a tagger is computed in.
 #pragma once
 
 namespace fintag {
 
-// Everything else stays float32. kBFloat16: inputs and weights rounded to bfloat16, sums in float32. kInt8: weights
-// rounded to 8 bits once for each output, inputs for each token as they come; on the CPU alone.
+// Of the linear layers kBFloat16 has inputs and weights rounded to bfloat16 and sums in float32, kInt8 weights rounded
+// to 8 bits once for each output, and inputs for each token as they come, on the CPU alone. With both, attention on a
+// CPU that has instructions for bfloat16 is computed in it. Everything else stays float32.
 enum class Precision { kFloat32, kBFloat16, kInt8 };
 
 }  // namespace fintag

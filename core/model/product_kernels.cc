@@ -57,6 +57,9 @@ using avx512::kGroupsAtOnce;
 using avx512::kPanelColumns;
 using avx512::kUnrolled;
 
+FINTAG_INLINE __m256i RoundToBFloat16(F values) { return reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(values)); }
+#define FINTAG_ROUNDS
+
 // Eight tiles of 16 rows of 64 bytes, for as long as this lives: a thread that has tiles costs more to switch to.
 class TileScope {
  public:
@@ -85,7 +88,7 @@ FINTAG_INLINE F MultiplyAdd(F sums, I inputs, I weights) {
   return _mm512_dpbf16_ps(sums, reinterpret_cast<__m512bh>(inputs), reinterpret_cast<__m512bh>(weights));
 }
 FINTAG_INLINE void Round(F values, Element* to) {
-  const __m256bh rounded = _mm512_cvtneps_pbh(values);
+  const __m256i rounded = RoundToBFloat16(values);
   __builtin_memcpy(to, &rounded, sizeof rounded);
 }
 #include "core/model/simd_product.inl"
@@ -94,8 +97,7 @@ FINTAG_INLINE void Round(F values, Element* to) {
 
 // Rounded, each in the low half of 32 bits.
 FINTAG_INLINE I RoundWide(F values) {
-  const __m256bh rounded = _mm512_cvtneps_pbh(values);
-  return reinterpret_cast<I>(_mm512_maskz_cvtepu16_epi32(0xffff, reinterpret_cast<__m256i>(rounded)));
+  return reinterpret_cast<I>(_mm512_maskz_cvtepu16_epi32(0xffff, RoundToBFloat16(values)));
 }
 
 // Row i of x in n columns from c; zeros beyond the last row.
@@ -171,10 +173,10 @@ FINTAG_INLINE void Round(F values, Element* to) {
 #undef MultiplyTiles
 }  // namespace int8_tiles
 
-const ProductKernels kBFloat16 = {"avx512",          Precision::kBFloat16, 2, 1, kPanelColumns, 1, 0, bf16::Convert,
-                                  bf16::PackColumns, bf16::Product};
-const ProductKernels kInt8 = {"avx512", Precision::kInt8, 4, 1, kPanelColumns, 1, 128, int8::Convert,
-                              nullptr,  int8::Product};
+const ProductKernels kBFloat16 = {"avx512",          Precision::kBFloat16, 2, 1,   kPanelColumns, 1, 0, bf16::Convert,
+                                  bf16::PackColumns, bf16::Product,        0, true};
+const ProductKernels kInt8 = {"avx512", Precision::kInt8, 4, 1,   kPanelColumns, 1, 128, int8::Convert,
+                              nullptr,  int8::Product,    0, true};
 const ProductKernels kFloat32Tiles = {"amx",
                                       Precision::kFloat32,
                                       1,
@@ -187,12 +189,15 @@ const ProductKernels kFloat32Tiles = {"amx",
                                       bf16::sliced::FloatTileProduct,
                                       sizeof(bf16::sliced::FloatTileScratch)};
 const ProductKernels kBFloat16Tiles = {
-    "amx", Precision::kBFloat16, 2, 16, kPanelColumns, 16, 0, bf16::Convert, bf16::PackColumns, bf16::TileProduct};
-const ProductKernels kInt8Tiles = {"amx",   Precision::kInt8,       4, 16, kPanelColumns, 16, 0, int8_tiles::Convert,
-                                   nullptr, int8_tiles::TileProduct};
+    "amx", Precision::kBFloat16, 2, 16, kPanelColumns, 16, 0, bf16::Convert, bf16::PackColumns, bf16::TileProduct, 0,
+    true};
+const ProductKernels kInt8Tiles = {"amx",   Precision::kInt8,        4, 16,  kPanelColumns, 16, 0, int8_tiles::Convert,
+                                   nullptr, int8_tiles::TileProduct, 0, true};
 }  // namespace
 }  // namespace avx512_small
 #pragma GCC pop_options
+
+#undef FINTAG_ROUNDS
 
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")
@@ -203,7 +208,7 @@ namespace {
 #undef FINTAG_VECTOR_BYTES
 
 constexpr int64_t kPanelColumns = 16;
-constexpr int64_t kGroupRows = 6;  // of 2 vectors, beside 2 of weights and one of inputs: 15 registers of 16
+constexpr int64_t kGroupRows = 6;       // of 2 vectors, beside 2 of weights and one of inputs: 15 registers of 16
 constexpr int64_t kGroupsAtOnce = 384;  // of a panel: 24 KB of the first-level cache, while the rows pass by
 constexpr bool kFetchesAhead = true;
 constexpr int kUnrolled = 4;  // more would not fit the registers

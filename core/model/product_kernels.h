@@ -22,9 +22,11 @@ struct PackedProduct {
   float* y;                   // [rows, columns]: the sum of products (int8: times both scales) + bias
   int64_t groups;             // of a row
   int64_t columns;
-  bool gelu;                 // y = gelu of that, as simd_vector.inl computes it
-  bool from_memory = false;  // the weights are in no cache yet: they are to be fetched ahead
-  void* scratch = nullptr;   // ProductKernels::scratch_bytes of the calling thread's, at a multiple of 64
+  bool gelu;                    // y = gelu of that, as simd_vector.inl computes it
+  bool from_memory = false;     // the weights are in no cache yet: they are to be fetched ahead
+  void* scratch = nullptr;      // ProductKernels::scratch_bytes of the calling thread's, at a multiple of 64
+  uint16_t* rounded = nullptr;  // where not null, what y would be is written here in bfloat16
+  int64_t rounded_stride = 0;   // from row to row
 };
 
 struct ProductKernels {
@@ -47,6 +49,7 @@ struct ProductKernels {
   // and panels are computed beside it. int8: sums are exact, so all levels give the same.
   void (*product)(const PackedProduct& product, int64_t begin, int64_t end, int64_t first, int64_t last);
   int64_t scratch_bytes = 0;  // what `product` writes to meanwhile
+  bool rounds = false;        // knows PackedProduct::rounded, where the processor has instructions for bfloat16
 };
 
 // The best that this processor runs. Null for bfloat16 where it has no instructions for it.

@@ -1,4 +1,4 @@
-// Attention of one head of one sequence. Included once a processor level, after simd_rows.inl.
+// Attention of one head of one sequence. Included once a processor level, after simd_transpose.inl.
 // Query rows go in blocks, so that a block's scores stay in the cache; within a block all is small matrix products.
 
 // Row-major c[m, n] (+)= a[m, k] b[k, n]; element (i, p) of a is a[i * a_row + p * a_column].
@@ -77,6 +77,7 @@ FINTAG_INLINE void TransposeHead(const float* from, int64_t stride, const Attent
 
 void AttentionForward(const AttentionHead& head) {
   const int64_t length = head.length;
+  const float scale2 = head.scale * kLog2E;  // softmax by powers of 2
   const int64_t padded = (length + 15) / 16 * 16;
   float* keys = head.scratch;
   float* scores = keys + head.head_size * padded;
@@ -91,10 +92,10 @@ void AttentionForward(const AttentionHead& head) {
       for (int64_t j = 0; j < length; j += kLanes) {
         largest = Maximum(largest, Head(Load(row + j), Lanes(length - j), -3.0e38f));
       }
-      const float maximum = Maximum(largest) * head.scale;
+      const float maximum = Maximum(largest) * scale2;
       F sum = {};
       for (int64_t j = 0; j < length; j += kLanes) {
-        const F p = Head(Exp(Load(row + j) * head.scale - maximum), Lanes(length - j), 0);
+        const F p = Head(Exp2(Load(row + j) * scale2 - maximum), Lanes(length - j), 0);
         Store(row + j, p);
         sum += p;
       }
@@ -107,7 +108,7 @@ void AttentionForward(const AttentionHead& head) {
         if (head.dropout.threshold) p *= DropoutFactors(head.dropout, key, j);
         Store(row + j, p);
       }
-      if (head.lse) head.lse[(first + i) * head.lse_stride] = maximum + __builtin_logf(total);
+      if (head.lse) head.lse[(first + i) * head.lse_stride] = maximum / kLog2E + __builtin_logf(total);
     }
     Multiply<false>({scores, padded, 1, head.v, head.stride, head.out + first * head.out_stride, head.out_stride, rows,
                      head.head_size, length});
@@ -124,6 +125,7 @@ void AttentionBackward(const AttentionHead& head) {
   float* values = keys + size * padded;
   float* scores = values + size * padded;
   float* gradients = scores + AttentionRowBlock() * padded;
+  const float scale2 = head.scale * kLog2E;
   TransposeHead(head.k, head.stride, head, padded, keys);
   TransposeHead(head.v, head.stride, head, padded, values);
   for (int64_t first = 0; first < length; first += AttentionRowBlock()) {
@@ -142,11 +144,11 @@ void AttentionBackward(const AttentionHead& head) {
         dots += Load(dout + i * head.out_stride + d, n) * Load(out + i * head.out_stride + d, n);
       }
       const float dot = Sum(dots);
-      const float lse = head.lse[(first + i) * head.lse_stride];
+      const float lse2 = head.lse[(first + i) * head.lse_stride] * kLog2E;
       const uint32_t key =
           DropoutRow(head.dropout, head.dropout_row + static_cast<uint32_t>(first + i) * head.dropout_step);
       for (int64_t j = 0; j < length; j += kLanes) {
-        const F p = Head(Exp(Load(score + j) * head.scale - lse), Lanes(length - j), 0);
+        const F p = Head(Exp2(Load(score + j) * scale2 - lse2), Lanes(length - j), 0);
         F dp = Load(gradient + j);
         F dropped = p;
         if (head.dropout.threshold) {

@@ -3,6 +3,10 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include "core/model/gelu_table.h"
 
 // Each level includes the same loops under its own target, so that one binary runs everywhere. Nothing of the standard
@@ -25,6 +29,8 @@ namespace {
 #define FINTAG_VECTOR_BYTES 64
 #include "core/model/simd_vector.inl"
 //
+#include "core/model/simd_transpose.inl"
+//
 #include "core/model/simd_dropout.inl"
 //
 #include "core/model/simd_rows.inl"
@@ -36,12 +42,30 @@ FINTAG_KERNEL_TABLE("avx512");
 }  // namespace avx512
 #pragma GCC pop_options
 
+// With instructions that not every processor with AVX-512 has.
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,avx512bf16")
+namespace avx512_bf16 {
+namespace {
+#define FINTAG_VECTOR_BYTES 64
+#include "core/model/simd_vector.inl"
+//
+#include "core/model/simd_transpose.inl"
+//
+#include "core/model/simd_rounded_attention.inl"
+#undef FINTAG_VECTOR_BYTES
+}  // namespace
+}  // namespace avx512_bf16
+#pragma GCC pop_options
+
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")
 namespace avx2 {
 namespace {
 #define FINTAG_VECTOR_BYTES 32
 #include "core/model/simd_vector.inl"
+//
+#include "core/model/simd_transpose.inl"
 //
 #include "core/model/simd_dropout.inl"
 //
@@ -59,6 +83,8 @@ namespace generic {
 namespace {
 #define FINTAG_VECTOR_BYTES 16
 #include "core/model/simd_vector.inl"
+//
+#include "core/model/simd_transpose.inl"
 //
 #include "core/model/simd_dropout.inl"
 //
@@ -82,6 +108,15 @@ const SimdKernels* SimdLevel(const char* level) {
   }
 #endif
   return std::strcmp(level, "generic") == 0 ? &generic::kTable : nullptr;
+}
+
+RoundedAttention SimdRoundedAttention() {
+#ifdef FINTAG_X86_LEVELS
+  if (SimdLevel("avx512") != nullptr && __builtin_cpu_supports("avx512bf16")) {
+    return avx512_bf16::RoundedAttentionForward;
+  }
+#endif
+  return nullptr;
 }
 
 const SimdKernels& Simd() {

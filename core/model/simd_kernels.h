@@ -63,11 +63,29 @@ struct AttentionHead {
   float* scratch = nullptr;  // AttentionScratch(length, head_size) floats
 };
 
-inline int64_t AttentionRowBlock() { return 48; }
+constexpr int64_t AttentionRowBlock() { return 48; }
 inline int64_t AttentionScratch(int64_t length, int64_t head_size) {
   const int64_t padded = (length + 15) / 16 * 16;
   return 2 * (head_size + AttentionRowBlock()) * padded;
 }
+
+// Alike, for tagging: queries, keys, values and probabilities in bfloat16, sums in float32.
+struct RoundedAttentionHead {
+  const uint16_t* q;
+  const uint16_t* k;
+  const uint16_t* v;
+  int64_t stride;  // even
+  int64_t length;
+  int64_t head_size;  // even
+  float scale;
+  float* out;
+  int64_t out_stride;
+  float* scratch;  // AttentionScratch(length, head_size rounded up to 16) floats
+};
+
+// Null where the processor (or this build) has no instructions for bfloat16.
+using RoundedAttention = void (*)(const RoundedAttentionHead& head);
+RoundedAttention SimdRoundedAttention();
 
 struct SimdKernels {
   const char* level;  // "avx512", "avx2", "generic"

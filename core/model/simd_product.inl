@@ -1,6 +1,6 @@
 // Products with packed weights in vector registers. Included once for each precision of a processor level, after
 // simd_vector.inl, with Sums (F or I) and MultiplyAdd(Sums, inputs, weights) defined, and kPanelColumns, kGroupRows,
-// kGroupsAtOnce, kFetchesAhead and kUnrolled.
+// kGroupsAtOnce, kFetchesAhead and kUnrolled; FINTAG_ROUNDS where results may be rounded by RoundToBFloat16.
 
 constexpr int64_t kPanelVectors = kPanelColumns / kLanes;
 
@@ -31,8 +31,19 @@ FINTAG_INLINE F Finished(const PackedProduct& product, int64_t row, int64_t c, S
 // Writes a row's results in one panel.
 FINTAG_INLINE void Finish(const PackedProduct& product, int64_t row, int64_t panel, const Sums (&sums)[kPanelVectors]) {
   const int64_t c = panel * kPanelColumns;
-  float* y = product.y + row * product.columns + c;
   const int64_t width = product.columns - c;  // may be more than the panel's
+#ifdef FINTAG_ROUNDS
+  if (product.rounded != nullptr) {
+    uint16_t* rounded = product.rounded + row * product.rounded_stride + c;
+    for (int64_t v = 0; v < kPanelVectors && v * kLanes < width; ++v) {
+      const auto some = static_cast<__mmask16>((1u << Lanes(width - v * kLanes)) - 1);
+      const F result = Finished(product, row, c + v * kLanes, sums[v]);
+      _mm256_mask_storeu_epi16(rounded + v * kLanes, some, RoundToBFloat16(result));
+    }
+    return;
+  }
+#endif
+  float* y = product.y + row * product.columns + c;
   for (int64_t v = 0; v < kPanelVectors; ++v) {
     const F result = Finished(product, row, c + v * kLanes, sums[v]);
     if (width >= kPanelColumns) {

@@ -108,15 +108,16 @@ BENCHMARK(LinearTraining)->Arg(240)->Arg(2048)->UseRealTime();
 
 at::Tensor Offsets(const PackedBatch& batch) { return at::tensor(batch.offsets, at::kLong); }
 
-void AttentionForward(benchmark::State& state) {
+void AttentionForward(benchmark::State& state, at::ScalarType type) {
   const at::NoGradGuard no_gradient;
   const PackedBatch batch = Batch(state.range(0));
-  const at::Tensor qkv = at::randn({batch.tokens(), 3 * kHidden});
+  const at::Tensor qkv = at::randn({batch.tokens(), 3 * kHidden}).to(type);
   const at::Tensor offsets = Offsets(batch);
   for (auto _ : state) benchmark::DoNotOptimize(PackedAttention(qkv, offsets, kHeads, Dropout()));
   state.SetItemsProcessed(state.iterations() * batch.tokens());
 }
-BENCHMARK(AttentionForward)->Arg(8)->Arg(64)->UseRealTime();
+BENCHMARK_CAPTURE(AttentionForward, fp32, at::kFloat)->Arg(8)->Arg(64)->UseRealTime();
+BENCHMARK_CAPTURE(AttentionForward, bf16, at::kBFloat16)->Arg(8)->Arg(64)->UseRealTime();
 
 void AttentionTraining(benchmark::State& state) {
   const PackedBatch batch = Batch(state.range(0));
@@ -131,14 +132,15 @@ void AttentionTraining(benchmark::State& state) {
 }
 BENCHMARK(AttentionTraining)->Arg(8)->Arg(64)->UseRealTime();
 
-void AttentionOfOneLongSequence(benchmark::State& state) {
+void AttentionOfOneLongSequence(benchmark::State& state, at::ScalarType type) {
   const at::NoGradGuard no_gradient;
-  const at::Tensor qkv = at::randn({state.range(0), 3 * kHidden});
+  const at::Tensor qkv = at::randn({state.range(0), 3 * kHidden}).to(type);
   const at::Tensor offsets = at::tensor({int64_t{0}, state.range(0)}, at::kLong);
   for (auto _ : state) benchmark::DoNotOptimize(PackedAttention(qkv, offsets, kHeads, Dropout()));
   CountProducts(state, 2.0 * kHidden * static_cast<double>(state.range(0)), state.range(0));
 }
-BENCHMARK(AttentionOfOneLongSequence)->Arg(128)->Arg(512)->UseRealTime();
+BENCHMARK_CAPTURE(AttentionOfOneLongSequence, fp32, at::kFloat)->Arg(128)->Arg(512)->UseRealTime();
+BENCHMARK_CAPTURE(AttentionOfOneLongSequence, bf16, at::kBFloat16)->Arg(128)->Arg(512)->UseRealTime();
 
 void ResidualLayerNormTraining(benchmark::State& state) {
   at::Tensor x = at::randn({state.range(0), kHidden}).requires_grad_();

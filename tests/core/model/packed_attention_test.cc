@@ -4,6 +4,8 @@
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <random>
 #include <vector>
 
 #include "tests/core/model/random_tensors.h"
@@ -70,6 +72,69 @@ TEST(PackedAttention, DoesNotDependOnThreadsOrCompany) {
   const at::Tensor together = PackedAttention(qkv, offsets, 2, Dropout());
   const at::Tensor alone = PackedAttention(qkv.narrow(0, 33, 60).contiguous(), OffsetsOf({60}), 2, Dropout());
   EXPECT_TRUE(at::equal(together.narrow(0, 33, 60), alone));
+}
+
+class RoundedAttentionTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!AttendsRounded()) GTEST_SKIP() << "this processor has no instructions for bfloat16";
+  }
+  const at::NoGradGuard no_gradient_;
+};
+
+at::Tensor Rounded(const at::Tensor& qkv, const at::Tensor& offsets, int64_t heads) {
+  return PackedAttention(qkv.to(at::kBFloat16), offsets, heads, Dropout());
+}
+
+// Of the rounded numbers; what is left is the probabilities' own rounding, 2^-9 of each at most.
+TEST_F(RoundedAttentionTest, EqualsTheReferenceAtRandomShapes) {
+  at::manual_seed(8);
+  std::mt19937 random(9);
+  for (const int64_t size : {2, 5, 8, 20, 32, 40, 64}) {
+    for (int i = 0; i < 4; ++i) {
+      std::vector<int64_t> lengths = {0, 1, 512};
+      for (int sequence = 0; sequence < 5; ++sequence) lengths.push_back(static_cast<int64_t>(random() % 100));
+      const int64_t heads = 1 + static_cast<int64_t>(random() % 3);
+      const at::Tensor offsets = OffsetsOf(lengths);
+      const int64_t rest = i;
+      const at::Tensor qkv = at::randn({offsets[-1].item<int64_t>() + rest, 3 * heads * size});
+      const at::Tensor expected =
+          PackedAttentionReference(qkv.to(at::kBFloat16).to(at::kFloat), offsets, heads, Dropout());
+      EXPECT_LT(LargestDifference(Rounded(qkv, offsets, heads), expected), 0.003 * qkv.abs().max().item<double>());
+    }
+  }
+}
+
+TEST_F(RoundedAttentionTest, SurvivesHugeScores) {
+  at::manual_seed(10);
+  at::Tensor qkv = at::randn({20, 96});
+  qkv.narrow(1, 0, 64) *= 300;
+  const at::Tensor offsets = OffsetsOf({20});
+  const at::Tensor expected = PackedAttentionReference(qkv.to(at::kBFloat16).to(at::kFloat), offsets, 1, Dropout());
+  EXPECT_LT(LargestDifference(Rounded(qkv, offsets, 1), expected), 0.01);
+}
+
+TEST_F(RoundedAttentionTest, KeepsWhatIsNotANumber) {
+  for (const int64_t column : {3, 35, 70}) {  // of a query, a key, a value
+    at::Tensor qkv = at::randn({40, 96});
+    qkv[7][column] = NAN;
+    const at::Tensor y = Rounded(qkv, OffsetsOf({5, 20, 15}), 1);
+    EXPECT_TRUE(y[7].isnan().any().item<bool>()) << column;
+    EXPECT_FALSE(y.narrow(0, 0, 5).isnan().any().item<bool>()) << column;
+    EXPECT_FALSE(y.narrow(0, 25, 15).isnan().any().item<bool>()) << column;
+  }
+}
+
+TEST_F(RoundedAttentionTest, DoesNotDependOnThreadsOrCompany) {
+  const at::Tensor offsets = OffsetsOf({30, 3, 60, 11});
+  const at::Tensor qkv = at::randn({104, 192});
+  const int threads = at::get_num_threads();
+  at::set_num_threads(1);
+  const at::Tensor one = Rounded(qkv, offsets, 2);
+  at::set_num_threads(2);
+  EXPECT_TRUE(at::equal(Rounded(qkv, offsets, 2), one));
+  at::set_num_threads(threads);
+  EXPECT_TRUE(at::equal(one.narrow(0, 33, 60), Rounded(qkv.narrow(0, 33, 60), OffsetsOf({60}), 2)));
 }
 
 }  // namespace

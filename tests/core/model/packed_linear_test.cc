@@ -43,6 +43,18 @@ TEST_P(PackedLinearTest, EqualsTheReferenceAtRandomShapes) {
   }
 }
 
+TEST_P(PackedLinearTest, RoundsItsResults) {
+  if (!kernels_->rounds || BestProduct(Precision::kBFloat16) == nullptr) GTEST_SKIP() << "these kernels do not round";
+  at::manual_seed(4);
+  for (const int64_t rows : {1, 17, 300}) {
+    for (const int64_t out : {1, 16, 33, 70, 1152}) {
+      const at::Tensor x = at::randn({rows, 50});
+      const PackedWeight packed = Pack(at::randn({out, 50}), at::randn({out}));
+      EXPECT_TRUE(at::equal(PackedLinearRounded(x, packed), PackedLinear(x, packed).to(at::kBFloat16)));
+    }
+  }
+}
+
 TEST_P(PackedLinearTest, StaysNearFloats) {
   at::manual_seed(5);
   const at::Tensor x = at::randn({50, 384});
