@@ -13,6 +13,7 @@ struct Product {
   int64_t m;
   int64_t n;
   int64_t k;
+  const float* factor = nullptr;  // [m]: row i of the product times factor[i]
 };
 
 template <int64_t kRows, int kVectors, bool kAdd>
@@ -33,6 +34,11 @@ FINTAG_INLINE void ProductTile(const Product& product, int64_t i, int64_t j) {
     }
     a += product.a_column;
     b += product.b_stride;
+  }
+  if (product.factor != nullptr) {
+    for (int64_t r = 0; r < kRows; ++r) {
+      for (int v = 0; v < kVectors; ++v) sum[r][v] *= product.factor[i + r];
+    }
   }
   for (int64_t r = 0; r < kRows; ++r) {
     for (int v = 0; v < kVectors; ++v) Store(c + r * product.c_stride + v * kLanes, sum[r][v]);
@@ -61,7 +67,7 @@ void Multiply(const Product& product) {
       for (int64_t p = 0; p < product.k; ++p) {
         sum += product.a[i * product.a_row + p * product.a_column] * product.b[p * product.b_stride + j];
       }
-      product.c[i * product.c_stride + j] = sum;
+      product.c[i * product.c_stride + j] = product.factor != nullptr ? sum * product.factor[i] : sum;
     }
   }
 }
@@ -69,15 +75,72 @@ void Multiply(const Product& product) {
 // to[head size, padded] = from^T, its columns beyond the sequence 0.
 FINTAG_INLINE void TransposeHead(const float* from, int64_t stride, const AttentionHead& head, int64_t padded,
                                  float* to) {
-  TransposeStrided(from, stride, to, padded, head.length, 0, head.head_size);
-  for (int64_t d = 0; d < head.head_size; ++d) {
-    for (int64_t j = head.length; j < padded; ++j) to[d * padded + j] = 0;
+  for (int64_t d = 0; d < head.head_size; d += kLanes) {
+    const int64_t columns = Lanes(head.head_size - d);
+    for (int64_t j = 0; j < padded; j += kLanes) {
+      F rows[kLanes];
+      for (int64_t i = 0; i < kLanes; ++i) {
+        rows[i] = j + i < head.length ? Load(from + (j + i) * stride + d, columns) : F{};
+      }
+      float* square = to + d * padded + j;
+      if (columns == kLanes) {
+        TransposeRows(rows, square, padded);
+      } else {
+        float all[kLanes * kLanes];
+        TransposeRows(rows, all, kLanes);
+        for (int64_t i = 0; i < columns; ++i) Store(square + i * padded, Load(all + i * kLanes));
+      }
+    }
+  }
+}
+
+// `count` rows of scores, up to kLanes, the first that of query `first`, to their probabilities (after dropout) times
+// their sum, in place; inverse[i]: row i's sum to the power of -1, kLanes of them.
+FINTAG_INLINE void Softmax(const AttentionHead& head, int64_t first, int64_t count, float* scores, int64_t stride,
+                           float* inverse) {
+  const int64_t length = head.length;
+  const int64_t whole = length / kLanes * kLanes;
+  const int64_t left = length - whole;
+  const float scale2 = head.scale * kLog2E;  // by powers of 2
+  F lanes[kLanes] = {};
+  for (int64_t i = 0; i < count; ++i) {
+    const float* row = scores + i * stride;
+    F largest = left > 0 ? Head(Load(row + whole), left, -3.0e38f) : Broadcast(-3.0e38f);
+    for (int64_t j = 0; j < whole; j += kLanes) largest = Maximum(largest, Load(row + j));
+    lanes[i] = largest;
+  }
+  float maximum[kLanes];
+  Store(maximum, ReduceRows<true>(lanes) * scale2);
+  for (int64_t i = 0; i < count; ++i) {
+    float* row = scores + i * stride;
+    F sum = {};
+    for (int64_t j = 0; j < whole; j += kLanes) {
+      const F p = Exp2(Load(row + j) * scale2 - maximum[i]);
+      Store(row + j, p);
+      sum += p;
+    }
+    if (left > 0) {
+      const F p = Head(Exp2(Load(row + whole) * scale2 - maximum[i]), left, 0);
+      Store(row + whole, p);
+      sum += p;
+    }
+    lanes[i] = sum;
+  }
+  const F total = ReduceRows<false>(lanes);
+  Store(inverse, 1.0f / total);
+  for (int64_t i = 0; i < count; ++i) {
+    float* row = scores + i * stride;
+    if (head.dropout.threshold) {
+      const uint32_t key =
+          DropoutRow(head.dropout, head.dropout_row + static_cast<uint32_t>(first + i) * head.dropout_step);
+      for (int64_t j = 0; j < length; j += kLanes) Store(row + j, Load(row + j) * DropoutFactors(head.dropout, key, j));
+    }
+    if (head.lse) head.lse[(first + i) * head.lse_stride] = maximum[i] / kLog2E + __builtin_logf(total[i]);
   }
 }
 
 void AttentionForward(const AttentionHead& head) {
   const int64_t length = head.length;
-  const float scale2 = head.scale * kLog2E;  // softmax by powers of 2
   const int64_t padded = (length + 15) / 16 * 16;
   float* keys = head.scratch;
   float* scores = keys + head.head_size * padded;
@@ -86,32 +149,12 @@ void AttentionForward(const AttentionHead& head) {
     const int64_t rows = length - first < AttentionRowBlock() ? length - first : AttentionRowBlock();
     Multiply<false>(
         {head.q + first * head.stride, head.stride, 1, keys, padded, scores, padded, rows, padded, head.head_size});
-    for (int64_t i = 0; i < rows; ++i) {
-      float* row = scores + i * padded;
-      F largest = Broadcast(-3.0e38f);
-      for (int64_t j = 0; j < length; j += kLanes) {
-        largest = Maximum(largest, Head(Load(row + j), Lanes(length - j), -3.0e38f));
-      }
-      const float maximum = Maximum(largest) * scale2;
-      F sum = {};
-      for (int64_t j = 0; j < length; j += kLanes) {
-        const F p = Head(Exp2(Load(row + j) * scale2 - maximum), Lanes(length - j), 0);
-        Store(row + j, p);
-        sum += p;
-      }
-      const float total = Sum(sum);
-      const uint32_t key =
-          DropoutRow(head.dropout, head.dropout_row + static_cast<uint32_t>(first + i) * head.dropout_step);
-      const float inverse = 1.0f / total;
-      for (int64_t j = 0; j < length; j += kLanes) {
-        F p = Load(row + j) * inverse;
-        if (head.dropout.threshold) p *= DropoutFactors(head.dropout, key, j);
-        Store(row + j, p);
-      }
-      if (head.lse) head.lse[(first + i) * head.lse_stride] = maximum / kLog2E + __builtin_logf(total);
+    float inverse[AttentionRowBlock()];
+    for (int64_t i = 0; i < rows; i += kLanes) {
+      Softmax(head, first + i, Lanes(rows - i), scores + i * padded, padded, inverse + i);
     }
     Multiply<false>({scores, padded, 1, head.v, head.stride, head.out + first * head.out_stride, head.out_stride, rows,
-                     head.head_size, length});
+                     head.head_size, length, inverse});
   }
 }
 

@@ -11,7 +11,7 @@ FINTAG_INLINE I LoadGroups(const void* p) {
 
 FINTAG_INLINE __mmask16 FirstLanes(int64_t count) { return static_cast<__mmask16>((1u << count) - 1); }
 
-// Row-major c[m, n] = factor[i] * a[m, k] b[k, n], k in groups; n is a multiple of kLanes but for c.
+// Row-major c[m, n] = factor[i] * a[m, k] b[k, n], k in groups; rows of b go on to a whole vector.
 struct GroupProduct {
   const int32_t* a;
   int64_t a_row;
@@ -46,12 +46,17 @@ FINTAG_INLINE void GroupTile(const GroupProduct& product, int64_t i, int64_t j) 
     }
     b += product.b_stride;
   }
-  for (int64_t r = 0; r < kRows; ++r) {
-    float* c = product.c + (i + r) * product.c_stride + j;
-    for (int v = 0; v < kVectors; ++v) {
-      const F result = product.factor != nullptr ? sum[r][v] * product.factor[i + r] : sum[r][v];
-      Store(c + v * kLanes, result, Lanes(product.n - j - v * kLanes));
+  if (product.factor != nullptr) {
+    for (int64_t r = 0; r < kRows; ++r) {
+      for (int v = 0; v < kVectors; ++v) sum[r][v] *= product.factor[i + r];
     }
+  }
+  float* c = product.c + i * product.c_stride + j;
+  const __mmask16 last = FirstLanes(Lanes(product.n - j - (kVectors - 1) * kLanes));
+  for (int64_t r = 0; r < kRows; ++r) {
+    for (int v = 0; v + 1 < kVectors; ++v) Store(c + v * kLanes, sum[r][v]);
+    _mm512_mask_storeu_ps(c + (kVectors - 1) * kLanes, last, sum[r][kVectors - 1]);
+    c += product.c_stride;
   }
 }
 
@@ -110,24 +115,33 @@ FINTAG_INLINE F RoughExp2(F x) {
   return _mm512_maskz_scalef_ps(0xffff, p, n);
 }
 
-// One row of scores to its probabilities times their sum, rounded, in place; zeros on to a whole vector. Returns the
-// sum's inverse.
-FINTAG_INLINE float RoundedSoftmax(float* row, int64_t length, float scale2) {
-  F largest = Broadcast(-3.0e38f);
-  int64_t j = 0;
-  for (; j + kLanes <= length; j += kLanes) largest = Maximum(largest, Load(row + j));
-  const int64_t left = length - j;
-  if (left > 0) largest = Maximum(largest, Head(Load(row + j), left, -3.0e38f));
-  const float maximum = Maximum(largest) * scale2;
-  F sum = {};
-  const auto round = [&](int64_t at, F p) __attribute__((always_inline)) {
-    const __m256bh rounded = _mm512_cvtneps_pbh(p);
-    __builtin_memcpy(reinterpret_cast<uint16_t*>(row) + at, &rounded, sizeof rounded);
-    sum += p;
-  };
-  for (j = 0; j + kLanes <= length; j += kLanes) round(j, RoughExp2(Load(row + j) * scale2 - maximum));
-  if (left > 0) round(j, Head(RoughExp2(Load(row + j) * scale2 - maximum), left, 0));
-  return 1.0f / Sum(sum);
+// `count` rows of scores, up to kLanes, to their probabilities times their sums, rounded, in place; zeros on to a whole
+// vector. Lane i of the result: the inverse of row i's sum.
+FINTAG_INLINE F RoundedSoftmax(float* scores, int64_t stride, int64_t count, int64_t length, float scale2) {
+  const int64_t whole = length / kLanes * kLanes;
+  const int64_t left = length - whole;
+  F lanes[kLanes] = {};
+  for (int64_t i = 0; i < count; ++i) {
+    const float* row = scores + i * stride;
+    F largest = left > 0 ? Head(Load(row + whole), left, -3.0e38f) : Broadcast(-3.0e38f);
+    for (int64_t j = 0; j < whole; j += kLanes) largest = Maximum(largest, Load(row + j));
+    lanes[i] = largest;
+  }
+  float maximum[kLanes];
+  Store(maximum, ReduceRows<true>(lanes) * scale2);
+  for (int64_t i = 0; i < count; ++i) {
+    float* row = scores + i * stride;
+    F sum = {};
+    const auto round = [&](int64_t j, F p) __attribute__((always_inline)) {
+      const __m256bh rounded = _mm512_cvtneps_pbh(p);
+      __builtin_memcpy(reinterpret_cast<uint16_t*>(row) + j, &rounded, sizeof rounded);
+      sum += p;
+    };
+    for (int64_t j = 0; j < whole; j += kLanes) round(j, RoughExp2(Load(row + j) * scale2 - maximum[i]));
+    if (left > 0) round(whole, Head(RoughExp2(Load(row + whole) * scale2 - maximum[i]), left, 0));
+    lanes[i] = sum;
+  }
+  return 1.0f / ReduceRows<false>(lanes);
 }
 
 void RoundedAttentionForward(const RoundedAttentionHead& head) {
@@ -142,10 +156,13 @@ void RoundedAttentionForward(const RoundedAttentionHead& head) {
   PackValues(head, columns, values);
   for (int64_t first = 0; first < length; first += AttentionRowBlock()) {
     const int64_t rows = length - first < AttentionRowBlock() ? length - first : AttentionRowBlock();
+    static_assert(AttentionRowBlock() % kLanes == 0);
     float inverse[AttentionRowBlock()];
     const auto* q = reinterpret_cast<const int32_t*>(head.q + first * head.stride);
     MultiplyGroups({q, head.stride / 2, keys, padded, scores, padded, rows, padded, head.head_size / 2, nullptr});
-    for (int64_t i = 0; i < rows; ++i) inverse[i] = RoundedSoftmax(scores + i * padded, length, scale2);
+    for (int64_t i = 0; i < rows; i += kLanes) {
+      Store(inverse + i, RoundedSoftmax(scores + i * padded, padded, Lanes(rows - i), length, scale2));
+    }
     MultiplyGroups({reinterpret_cast<const int32_t*>(scores), padded, values, columns,
                     head.out + first * head.out_stride, head.out_stride, rows, head.head_size, (length + 1) / 2,
                     inverse});

@@ -1,14 +1,13 @@
 // Matrices of floats, or of any four bytes, turned about in squares. Included after simd_vector.inl.
 
-#ifdef __clang__
-FINTAG_INLINE void TransposeSquare(const float* x, int64_t x_stride, float* y, int64_t y_stride) {
-  for (int64_t r = 0; r < kLanes; ++r) {
-    for (int64_t c = 0; c < kLanes; ++c) y[c * y_stride + r] = x[r * x_stride + c];
-  }
-}
-#else
-// y[i, r] = rows[r][i], by log2(kLanes) rounds of interleaving the rows' halves. The rows are lost.
+// y[i, r] = rows[r][i]. The rows are lost.
 FINTAG_INLINE void TransposeRows(F (&rows)[kLanes], float* y, int64_t y_stride) {
+#ifdef __clang__
+  for (int64_t i = 0; i < kLanes; ++i) {
+    for (int64_t r = 0; r < kLanes; ++r) y[i * y_stride + r] = rows[r][i];
+  }
+#else
+  // By log2(kLanes) rounds of interleaving the rows' halves.
   F other[kLanes];
   I low;
   I high;
@@ -28,6 +27,7 @@ FINTAG_INLINE void TransposeRows(F (&rows)[kLanes], float* y, int64_t y_stride) 
     to = swap;
   }
   for (int64_t i = 0; i < kLanes; ++i) Store(y + i * y_stride, from[i]);
+#endif
 }
 
 FINTAG_INLINE void TransposeSquare(const float* x, int64_t x_stride, float* y, int64_t y_stride) {
@@ -35,7 +35,6 @@ FINTAG_INLINE void TransposeSquare(const float* x, int64_t x_stride, float* y, i
   for (int64_t i = 0; i < kLanes; ++i) rows[i] = Load(x + i * x_stride);
   TransposeRows(rows, y, y_stride);
 }
-#endif
 
 // y[c, r] = x[r, c] for `rows` rows and columns begin to end.
 FINTAG_INLINE void TransposeStrided(const float* x, int64_t x_stride, float* y, int64_t y_stride, int64_t rows,

@@ -88,6 +88,34 @@ FINTAG_INLINE float Maximum(F v) {
   return v[0];
 }
 
+// Lane i of the result: the largest of rows[i]'s lanes, or their sum. The rows are lost.
+template <bool kLargest>
+FINTAG_INLINE F ReduceRows(F (&rows)[kLanes]) {
+#if FINTAG_VECTOR_BYTES == 16
+  F result;
+  for (int64_t i = 0; i < kLanes; ++i) result[i] = kLargest ? Maximum(rows[i]) : Sum(rows[i]);
+  return result;
+#else
+  // Each round halves what a row still takes up, and two rows' halves go into one vector.
+  I low;
+  I high;
+#pragma GCC unroll 4
+  for (int32_t width = kLanes / 2; width > 0; width /= 2) {
+    for (int32_t i = 0; i < kLanes; ++i) {
+      const int32_t lane = i % (kLanes / 2) / width * 2 * width + i % width;
+      low[i] = lane + (i < kLanes / 2 ? 0 : static_cast<int32_t>(kLanes));
+      high[i] = low[i] + width;
+    }
+    for (int64_t i = 0; i < width; ++i) {
+      const F a = __builtin_shuffle(rows[2 * i], rows[2 * i + 1], low);
+      const F b = __builtin_shuffle(rows[2 * i], rows[2 * i + 1], high);
+      rows[i] = kLargest ? Maximum(a, b) : a + b;
+    }
+  }
+  return rows[0];
+#endif
+}
+
 constexpr float kLog2E = 1.44269504088896341f;
 
 // e^x to 2 units in the last place (Cephes' expf); 0 below -87.
