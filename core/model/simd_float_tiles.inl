@@ -172,10 +172,13 @@ FINTAG_INLINE void FinishPanel(const PackedProduct& product, const FloatTileScra
                                int64_t panel) {
   F bias[kPanelVectors];
   for (int64_t v = 0; v < kPanelVectors; ++v) bias[v] = Load(product.bias + panel * kPanelColumns + v * kLanes);
-  for (int64_t r = 0; r < rows; ++r) {
-    F sums[kPanelVectors];
-    for (int64_t v = 0; v < kPanelVectors; ++v) sums[v] = Load(scratch.sums[r] + v * kLanes) + bias[v];
-    Finish(product, row + r, panel, sums);
+  for (int64_t first = 0; first < rows; first += kTileRows) {
+    const int64_t count = rows - first < kTileRows ? rows - first : kTileRows;
+    F sums[kTileRows][kPanelVectors];
+    for (int64_t r = 0; r < count; ++r) {
+      for (int64_t v = 0; v < kPanelVectors; ++v) sums[r][v] = Load(scratch.sums[first + r] + v * kLanes) + bias[v];
+    }
+    Finish(product, row + first, count, panel, sums);
   }
 }
 

@@ -23,35 +23,61 @@ FINTAG_INLINE F Result(const PackedProduct& product, int64_t row, int64_t c, I s
          Load(product.bias + c);
 }
 
-FINTAG_INLINE F Finished(const PackedProduct& product, int64_t row, int64_t c, Sums sums) {
-  const F result = Result(product, row, c, sums);
-  return product.gelu ? Gelu(result) : result;
+// A function of its own, whose constants stay in registers.
+__attribute__((noinline)) void GeluEach(F* values, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) values[i] = Gelu(values[i]);
 }
 
-// Writes a row's results in one panel.
-FINTAG_INLINE void Finish(const PackedProduct& product, int64_t row, int64_t panel, const Sums (&sums)[kPanelVectors]) {
+// Writes `rows` rows of results in one panel.
+template <int64_t kMost>
+FINTAG_INLINE void Write(const PackedProduct& product, int64_t row, int64_t rows, int64_t panel,
+                         const F (&results)[kMost][kPanelVectors]) {
   const int64_t c = panel * kPanelColumns;
   const int64_t width = product.columns - c;  // may be more than the panel's
 #ifdef FINTAG_ROUNDS
   if (product.rounded != nullptr) {
-    uint16_t* rounded = product.rounded + row * product.rounded_stride + c;
-    for (int64_t v = 0; v < kPanelVectors && v * kLanes < width; ++v) {
-      const auto some = static_cast<__mmask16>((1u << Lanes(width - v * kLanes)) - 1);
-      const F result = Finished(product, row, c + v * kLanes, sums[v]);
-      _mm256_mask_storeu_epi16(rounded + v * kLanes, some, RoundToBFloat16(result));
+    uint16_t* to = product.rounded + row * product.rounded_stride + c;
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t v = 0; v < kPanelVectors && v * kLanes < width; ++v) {
+        const auto some = static_cast<__mmask16>((1u << Lanes(width - v * kLanes)) - 1);
+        _mm256_mask_storeu_epi16(to + v * kLanes, some, RoundToBFloat16(results[r][v]));
+      }
+      to += product.rounded_stride;
     }
     return;
   }
 #endif
   float* y = product.y + row * product.columns + c;
-  for (int64_t v = 0; v < kPanelVectors; ++v) {
-    const F result = Finished(product, row, c + v * kLanes, sums[v]);
-    if (width >= kPanelColumns) {
-      Store(y + v * kLanes, result);
-    } else if (width > v * kLanes) {
-      Store(y + v * kLanes, result, Lanes(width - v * kLanes));
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t v = 0; v < kPanelVectors; ++v) {
+      if (width >= kPanelColumns) {
+        Store(y + v * kLanes, results[r][v]);
+      } else if (width > v * kLanes) {
+        Store(y + v * kLanes, results[r][v], Lanes(width - v * kLanes));
+      }
+    }
+    y += product.columns;
+  }
+}
+
+// Makes results of the sums of `rows` rows in one panel, and writes them.
+template <int64_t kMost>
+FINTAG_INLINE void Finish(const PackedProduct& product, int64_t row, int64_t rows, int64_t panel,
+                          const Sums (&sums)[kMost][kPanelVectors]) {
+  F results[kMost][kPanelVectors];
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t v = 0; v < kPanelVectors; ++v) {
+      results[r][v] = Result(product, row + r, panel * kPanelColumns + v * kLanes, sums[r][v]);
     }
   }
+  if (!product.gelu) return Write(product, row, rows, panel, results);
+  // A copy, since these alone need be in memory.
+  F expanded[kMost][kPanelVectors];
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t v = 0; v < kPanelVectors; ++v) expanded[r][v] = results[r][v];
+  }
+  GeluEach(&expanded[0][0], rows * kPanelVectors);
+  Write(product, row, rows, panel, expanded);
 }
 
 template <int64_t kRows>
@@ -103,13 +129,10 @@ FINTAG_INLINE void GroupOfPanel(const PackedProduct& product, int64_t row, bool 
     for (int64_t i = g; i < g + 16; ++i) AddGroup<kRows>(x, groups, weight, i, sums);
   }
   for (; g < to; ++g) AddGroup<kRows>(x, groups, weight, g, sums);
+  if (to == groups) return Finish(product, row, kRows, panel, sums);
   for (int64_t r = 0; r < kRows; ++r) {
-    if (to == groups) {
-      Finish(product, row + r, panel, sums[r]);
-    } else {
-      for (int64_t v = 0; v < kPanelVectors; ++v) {
-        Store(y + r * product.columns + v * kLanes, reinterpret_cast<F>(sums[r][v]));
-      }
+    for (int64_t v = 0; v < kPanelVectors; ++v) {
+      Store(y + r * product.columns + v * kLanes, reinterpret_cast<F>(sums[r][v]));
     }
   }
 }

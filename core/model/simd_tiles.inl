@@ -39,8 +39,8 @@ FINTAG_INLINE void TilesOfPanel(const PackedProduct& product, int64_t row, int64
   for (int64_t v = 0; v < kPanelVectors; ++v) Start(product, panel * kPanelColumns + v * kLanes, start[v]);
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t v = 0; v < kPanelVectors; ++v) sums[r][v] += start[v];
-    Finish(product, row + r, panel, sums[r]);
   }
+  Finish(product, row, rows, panel, sums);
 }
 
 void TileProduct(const PackedProduct& product, int64_t begin, int64_t end, int64_t first, int64_t last) {

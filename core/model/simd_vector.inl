@@ -62,6 +62,7 @@ FINTAG_INLINE F Head(F v, int64_t count, float other) {
   return LaneIndex() < (static_cast<int32_t>(count) - I{}) ? v : Broadcast(other);
 }
 
+FINTAG_INLINE F Magnitude(F x) { return reinterpret_cast<F>(reinterpret_cast<I>(x) & 0x7fffffff); }
 FINTAG_INLINE F Maximum(F a, F b) { return a > b ? a : b; }
 FINTAG_INLINE F Minimum(F a, F b) { return a < b ? a : b; }
 
@@ -180,7 +181,7 @@ FINTAG_INLINE F LookUp(const float* table, I index) {
 
 // x * Phi(x) to 1e-6, Phi as in NormalCdf.
 FINTAG_INLINE F Gelu(F x) {
-  const F magnitude = Minimum(x < F{} ? -x : x, Broadcast(GeluTable::kLimit));
+  const F magnitude = Minimum(Magnitude(x), Broadcast(GeluTable::kLimit));
   const F place = magnitude * GeluTable::kWidthsAUnit - 0.5f;
   const F shifted = place + 12582912.0f;  // rounds, as in Exp
   const F t = place - (shifted - 12582912.0f);
@@ -189,5 +190,5 @@ FINTAG_INLINE F Gelu(F x) {
   for (int64_t k = GeluTable::kDegree - 1; k >= 0; --k) {
     tail = tail * t + LookUp(kGeluTable.coefficient[k], interval);
   }
-  return (x < F{} ? F{} : x) - magnitude * tail;
+  return Maximum(F{}, x) - magnitude * tail;  // in this order what is not a number stays so
 }
