@@ -11,6 +11,21 @@ void DropoutRows(const float* x, float* y, int64_t begin, int64_t end, int64_t c
   }
 }
 
+// The whole vectors of a row are summed four at a time: one chain of sums would be waited for.
+constexpr int64_t kChains = 4;
+
+FINTAG_INLINE float Sum(const F (&chains)[kChains]) { return Sum((chains[0] + chains[1]) + (chains[2] + chains[3])); }
+
+// Calls body(c, lanes, chain) for a row's vectors.
+template <typename Body>
+FINTAG_INLINE void ForVectors(int64_t columns, const Body& body) {
+  int64_t c = 0;
+  for (; c + kChains * kLanes <= columns; c += kChains * kLanes) {
+    for (int64_t chain = 0; chain < kChains; ++chain) body(c + chain * kLanes, kLanes, chain);
+  }
+  for (; c < columns; c += kLanes) body(c, Lanes(columns - c), 0);
+}
+
 void LayerNormForwardRows(const LayerNormForward& norm, int64_t begin, int64_t end) {
   const int64_t columns = norm.columns;
   for (int64_t row = begin; row < end; ++row) {
@@ -20,29 +35,26 @@ void LayerNormForwardRows(const LayerNormForward& norm, int64_t begin, int64_t e
     float* normalized = norm.normalized ? norm.normalized + row * columns : y;
     const uint32_t key = DropoutRow(norm.dropout, static_cast<uint32_t>(row));
 
-    F sum = {};
-    for (int64_t c = 0; c < columns; c += kLanes) {
-      const int64_t n = Lanes(columns - c);
+    F sums[kChains] = {};
+    ForVectors(columns, [&](int64_t c, int64_t n, int64_t chain) __attribute__((always_inline)) {
       F value = Load(x + c, n);
       if (norm.dropout.threshold) value *= DropoutFactors(norm.dropout, key, c);
       if (residual) value += Load(residual + c, n);
       Store(normalized + c, value, n);
-      sum += value;
-    }
-    const float mean = Sum(sum) / static_cast<float>(columns);
-    F squares = {};
-    for (int64_t c = 0; c < columns; c += kLanes) {
-      const int64_t n = Lanes(columns - c);
+      sums[chain] += value;
+    });
+    const float mean = Sum(sums) / static_cast<float>(columns);
+    F squares[kChains] = {};
+    ForVectors(columns, [&](int64_t c, int64_t n, int64_t chain) __attribute__((always_inline)) {
       const F distance = Head(Load(normalized + c, n) - mean, n, 0);
-      squares += distance * distance;
-    }
+      squares[chain] += distance * distance;
+    });
     const float rstd = 1.0f / __builtin_sqrtf(Sum(squares) / static_cast<float>(columns) + norm.epsilon);
-    for (int64_t c = 0; c < columns; c += kLanes) {
-      const int64_t n = Lanes(columns - c);
+    ForVectors(columns, [&](int64_t c, int64_t n, int64_t /*chain*/) __attribute__((always_inline)) {
       const F value = (Load(normalized + c, n) - mean) * rstd;
       if (norm.normalized) Store(normalized + c, value, n);
       Store(y + c, value * Load(norm.weight + c, n) + Load(norm.bias + c, n), n);
-    }
+    });
     if (norm.rstd) norm.rstd[row] = rstd;
   }
 }
@@ -52,20 +64,19 @@ void LayerNormBackwardRows(const LayerNormBackward& norm, int64_t begin, int64_t
   for (int64_t row = begin; row < end; ++row) {
     const float* dy = norm.dy + row * columns;
     const float* normalized = norm.normalized + row * columns;
-    F sum = {};
-    F product_sum = {};
-    for (int64_t c = 0; c < columns; c += kLanes) {
-      const int64_t n = Lanes(columns - c);
+    F sums[kChains] = {};
+    F product_sums[kChains] = {};
+    ForVectors(columns, [&](int64_t c, int64_t n, int64_t chain) __attribute__((always_inline)) {
       const F gradient = Load(dy + c, n);
       const F value = Load(normalized + c, n);
       const F scaled = gradient * Load(norm.weight + c, n);
-      sum += scaled;
-      product_sum += scaled * value;
+      sums[chain] += scaled;
+      product_sums[chain] += scaled * value;
       Store(dweight + c, Load(dweight + c, n) + gradient * value, n);
       Store(dbias + c, Load(dbias + c, n) + gradient, n);
-    }
-    const float mean = Sum(sum) / static_cast<float>(columns);
-    const float product_mean = Sum(product_sum) / static_cast<float>(columns);
+    });
+    const float mean = Sum(sums) / static_cast<float>(columns);
+    const float product_mean = Sum(product_sums) / static_cast<float>(columns);
     const float rstd = norm.rstd[row];
     const uint32_t key = DropoutRow(norm.dropout, static_cast<uint32_t>(row));
     for (int64_t c = 0; c < columns; c += kLanes) {
