@@ -4,12 +4,6 @@
 
 constexpr int64_t kPanelVectors = kPanelColumns / kLanes;
 
-FINTAG_INLINE I LoadGroups(const int32_t* p) {
-  I groups;
-  __builtin_memcpy(&groups, p, sizeof groups);
-  return groups;
-}
-
 // What the sums of columns c to c + kLanes begin with.
 FINTAG_INLINE void Start(const PackedProduct& product, int64_t c, F& sums) { sums = Load(product.bias + c); }
 FINTAG_INLINE void Start(const PackedProduct& product, int64_t c, I& sums) {
@@ -39,8 +33,8 @@ FINTAG_INLINE void Write(const PackedProduct& product, int64_t row, int64_t rows
     uint16_t* to = product.rounded + row * product.rounded_stride + c;
     for (int64_t r = 0; r < rows; ++r) {
       for (int64_t v = 0; v < kPanelVectors && v * kLanes < width; ++v) {
-        const auto some = static_cast<__mmask16>((1u << Lanes(width - v * kLanes)) - 1);
-        _mm256_mask_storeu_epi16(to + v * kLanes, some, RoundToBFloat16(results[r][v]));
+        const int64_t n = Lanes(width - v * kLanes);
+        _mm256_mask_storeu_epi16(to + v * kLanes, FirstLanes(n), RoundToBFloat16(results[r][v]));
       }
       to += product.rounded_stride;
     }

@@ -1,15 +1,8 @@
 // Attention of one head of one sequence, every factor rounded to bfloat16. Included after simd_transpose.inl, where
-// there are instructions for it. Two neighbours in the inner dimension are one group of 32 bits, as in product_kernels.h.
+// there are instructions for it. Two neighbours in the inner dimension are one group of 32 bits, as in
+// product_kernels.h.
 
 constexpr int64_t kRowsAtOnce = 12;  // of 2 vectors, beside 2 of b and a group of a: 27 registers of 32
-
-FINTAG_INLINE I LoadGroups(const void* p) {
-  I groups;
-  __builtin_memcpy(&groups, p, sizeof groups);
-  return groups;
-}
-
-FINTAG_INLINE __mmask16 FirstLanes(int64_t count) { return static_cast<__mmask16>((1u << count) - 1); }
 
 // Row-major c[m, n] = factor[i] * a[m, k] b[k, n], k in groups; rows of b go on to a whole vector.
 struct GroupProduct {

@@ -9,10 +9,19 @@ typedef F FUnaligned __attribute__((aligned(4), may_alias));
 constexpr int64_t kLanes = FINTAG_VECTOR_BYTES / 4;
 
 FINTAG_INLINE F Load(const float* p) { return *reinterpret_cast<const FUnaligned*>(p); }
+FINTAG_INLINE I LoadGroups(const int32_t* p) {
+  I groups;
+  __builtin_memcpy(&groups, p, sizeof groups);
+  return groups;
+}
 FINTAG_INLINE void Store(float* p, F v) { *reinterpret_cast<FUnaligned*>(p) = v; }
 FINTAG_INLINE F Broadcast(float x) { return x - F{}; }
 FINTAG_INLINE U Broadcast(uint32_t x) { return x - U{}; }
 FINTAG_INLINE int64_t Lanes(int64_t left) { return left < kLanes ? left : kLanes; }
+#if FINTAG_VECTOR_BYTES == 64
+// The mask that takes the first `count` lanes.
+FINTAG_INLINE uint16_t FirstLanes(int64_t count) { return static_cast<uint16_t>((1u << count) - 1); }
+#endif
 
 template <int64_t kRows, typename Body>
 FINTAG_INLINE void ForGroup(int64_t row, int64_t rows, const Body& body) {
@@ -136,8 +145,8 @@ FINTAG_INLINE F Exp(F x) {
   return x < Broadcast(-87.0f) ? F{} : p * reinterpret_cast<F>(exponent);
 }
 
-// 2^x for x up to 0, its relative error up to 1e-7 for each unit of x; 0 below -126.5. The polynomial is the least largest relative error's on
-// -0.5 to 0.5.
+// 2^x for x up to 0, its relative error up to 1e-7 for each unit of x; 0 below -126.5. The polynomial is the one whose
+// largest relative error on -0.5 to 0.5 is the least.
 FINTAG_INLINE F Exp2(F x) {
   const F limited = Maximum(Broadcast(-127.0f), x);  // in this order what is not a number stays so
   const F shifted = limited + 12582912.0f;  // rounds, as in Exp
@@ -155,7 +164,7 @@ FINTAG_INLINE F Exp2(F x) {
 // The normal distribution's cumulative function, its error below 1.5e-7 (Abramowitz and Stegun 7.1.26), and e^(-x^2/2)
 // that it needs on the way.
 FINTAG_INLINE F NormalCdf(F x, F* gauss) {
-  const F z = (x < F{} ? -x : x) * 0.70710678118654752f;
+  const F z = Magnitude(x) * 0.70710678118654752f;
   const F t = 1.0f / (1.0f + 0.3275911f * z);
   *gauss = Exp(-z * z);
   F p = 1.061405429f * t - 1.453152027f;
