@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/cleanup/cleanup.h"
 #include "absl/time/clock.h"
 #include "core/text/strings.h"
@@ -92,7 +93,9 @@ class Registry : public ModelRegistry {
     if (absl::Status removed = RemoveFolder(folder_, Folder(*version)); !removed.ok()) return removed;
     // The folder first: a row always has its files. A folder without a row is removed at the next start.
     if (absl::Status moved = MoveIntoPlace(incoming, Folder(*version)); !moved.ok()) return moved;
-    if (absl::Status inserted = Insert(*version, request_id); !inserted.ok()) {
+    const absl::Status inserted = Insert(*version, request_id);
+    ForgetResolved();
+    if (!inserted.ok()) {
       RemoveFolder(folder_, Folder(*version)).IgnoreError();
       return inserted;
     }
@@ -110,6 +113,21 @@ class Registry : public ModelRegistry {
     if (!rows.ok()) return rows.status();
     if (rows->empty()) return NotFound("models/" + id);
     return WithVersions(rows->front());
+  }
+
+  // Every request to tag asks: only the first after a change reads the rows of the model's versions.
+  absl::StatusOr<ModelVersion> Resolve(const std::string& name, bool tagger) override {
+    const std::pair<std::string, bool> question(name, tagger);
+    int64_t changes = 0;
+    {
+      const std::lock_guard<std::mutex> lock(resolved_mutex_);
+      if (const auto known = resolved_.find(question); known != resolved_.end()) return known->second;
+      changes = changes_;
+    }
+    absl::StatusOr<ModelVersion> version = ModelRegistry::Resolve(name, tagger);
+    const std::lock_guard<std::mutex> lock(resolved_mutex_);
+    if (version.ok() && changes == changes_) resolved_.emplace(question, *version);
+    return version;
   }
 
   absl::StatusOr<std::vector<Model>> List(const PageRequest& page, std::string& next_page_token) override {
@@ -144,6 +162,7 @@ class Registry : public ModelRegistry {
     const std::lock_guard<std::mutex> lock(mutex_);
     std::vector<fs::path> doomed;
     absl::Status deleted = database_.Transaction([&] { return DeleteRows(*parsed, name, doomed); });
+    ForgetResolved();
     if (!deleted.ok()) return deleted;
     for (const fs::path& folder : doomed) {
       if (absl::Status removed = RemoveFolder(folder_, folder); !removed.ok()) return removed;
@@ -192,6 +211,13 @@ class Registry : public ModelRegistry {
         fs::remove(folder / kUnpublishedFile, error);
       }
     }
+  }
+
+  // To be called after each change of the rows, before files go.
+  void ForgetResolved() {
+    const std::lock_guard<std::mutex> lock(resolved_mutex_);
+    resolved_.clear();
+    ++changes_;
   }
 
   // A version with what others are told of its model; that may be new with it.
@@ -294,6 +320,9 @@ class Registry : public ModelRegistry {
   const fs::path folder_;
   // Held while a folder takes or leaves its place, so that row and folder change together. Guards no member.
   std::mutex mutex_;
+  std::mutex resolved_mutex_;
+  std::map<std::pair<std::string, bool>, ModelVersion> resolved_ ABSL_GUARDED_BY(resolved_mutex_);
+  int64_t changes_ ABSL_GUARDED_BY(resolved_mutex_) = 0;  // a version read before one is not kept
 };
 
 }  // namespace

@@ -220,6 +220,24 @@ TEST_F(ModelRegistryTest, AJobMakesOneVersionWhateverHappens) {
   EXPECT_THAT(registry_->Get("m")->versions, SizeIs(1));
 }
 
+TEST_F(ModelRegistryTest, ResolvesToWhatIsThereNowHoweverOftenItWasAsked) {
+  const auto newest = [&](bool tagger) { return registry_->Resolve("models/m", tagger); };
+  EXPECT_TRUE(absl::IsNotFound(newest(true).status()));
+  ASSERT_TRUE(Add("m", Tagger()).ok());
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(newest(true)->version, 1);
+  ASSERT_TRUE(Add("m", Tagger()).ok());
+  ASSERT_TRUE(Add("m", Encoder()).ok());
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(newest(true)->version, 2);
+    EXPECT_EQ(newest(false)->version, 3);
+  }
+  ASSERT_TRUE(registry_->Delete("models/m/versions/2").ok());
+  EXPECT_EQ(newest(true)->version, 1);
+  EXPECT_TRUE(absl::IsNotFound(registry_->Resolve("models/m/versions/2", true).status()));
+  ASSERT_TRUE(registry_->Delete("models/m").ok());
+  EXPECT_TRUE(absl::IsNotFound(newest(true).status()));
+}
+
 TEST_F(ModelRegistryTest, DeletesVersionsAndModelsAndGivesNoNumberTwice) {
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(Add("m", Tagger()).ok());
   const ModelVersion third = registry_->Resolve("models/m", false).value();
