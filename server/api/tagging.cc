@@ -131,7 +131,6 @@ absl::Status Tagging::Tag(grpc::ServerContext& context, const TagQuestion& quest
   absl::StatusOr<std::shared_ptr<const LoadedModel>> loaded = models_.Get(
       question.model, std::min(context.deadline(), question.deadline), [&] { return context.IsCancelled(); });
   if (!loaded.ok()) return loaded.status();
-  if (context.IsCancelled()) return absl::CancelledError("the caller went away");
 
   TaggedCounts counts;
   AnswerTimes times;

@@ -8,6 +8,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "core/text/strings.h"
 
 namespace fintag::server {
@@ -25,16 +27,22 @@ struct Request {
   std::chrono::system_clock::time_point deadline;
   const std::function<bool()>* cancelled = nullptr;
   Clock::time_point arrived;
-  bool queued = false;  // it came into the queue
   bool in_batch = false;
   bool finished = false;
   absl::Status status;
+  absl::Notification told;  // that it is finished; not by the caller itself
 
   int64_t WaitingTokens() const {
     int64_t tokens = 0;
     for (size_t i = taken; i < windows.size(); ++i) tokens += windows[i].tokens();
     return tokens;
   }
+};
+
+struct Batch {
+  std::vector<WindowRef> windows;
+  std::vector<Request*> owners;  // of each window
+  BatchReport report;
 };
 
 class Scheduler final : public TagScheduler {
@@ -71,17 +79,17 @@ class Scheduler final : public TagScheduler {
                                                options_.max_queue_tokens, ": send fewer or shorter texts at a time"));
     }
 
-    absl::MutexLock lock(&mutex_);
-    ++callers_;
-    absl::Status status = RunQueued(request, tokens);
-    if (request.queued && !status.ok() && observers_.on_drop) {
-      // Without the lock: what is told of one request holds up no other.
-      mutex_.Unlock();
-      observers_.on_drop({trace_id, status, tokens, Seconds(Clock::now() - request.arrived)});
-      mutex_.Lock();
+    {
+      absl::MutexLock lock(&mutex_);
+      if (absl::Status status = Enter(request, tokens); !status.ok()) return status;
     }
+    if (!request.told.WaitForNotificationWithDeadline(absl::FromChrono(request.deadline))) Leave(request);
+    if (!request.status.ok() && observers_.on_drop) {
+      observers_.on_drop({trace_id, request.status, tokens, Seconds(Clock::now() - request.arrived)});
+    }
+    absl::MutexLock lock(&mutex_);
     --callers_;
-    return status;
+    return request.status;
   }
 
   int64_t queue_tokens() const override {
@@ -92,22 +100,28 @@ class Scheduler final : public TagScheduler {
   const Tagger& tagger() const override { return *tagger_; }
 
  private:
-  absl::Status RunQueued(Request& request, int64_t tokens) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  absl::Status Enter(Request& request, int64_t tokens) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (stopping_) return absl::UnavailableError("the model is being unloaded: try again");
     if (queue_tokens_ + tokens > options_.max_queue_tokens) {
       return absl::ResourceExhaustedError(StrCat("the model's queue is full: ", queue_tokens_, " of ",
                                                  options_.max_queue_tokens, " tokens wait, the request has ", tokens));
     }
+    ++callers_;
     queue_.push_back(&request);
-    request.queued = true;
     queue_tokens_ += tokens;
-    // A request whose time is up leaves the queue by itself, unless a batch holds it: the batch is then waited for.
-    if (!mutex_.AwaitWithDeadline(absl::Condition(&request.finished), absl::FromChrono(request.deadline)) &&
-        !request.in_batch) {
-      Drop(request, absl::DeadlineExceededError("the deadline passed while the request waited for the model"));
+    return absl::OkStatus();
+  }
+
+  // A request whose time is up leaves the queue by itself, unless a batch holds it: the batch is then waited for.
+  void Leave(Request& request) {
+    {
+      absl::MutexLock lock(&mutex_);
+      if (!request.in_batch && !request.finished) {
+        Drop(request, TooLate());
+        return;
+      }
     }
-    mutex_.Await(absl::Condition(&request.finished));
-    return request.status;
+    request.told.WaitForNotification();
   }
 
   bool IsLeft() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return callers_ == 0; }
@@ -121,31 +135,36 @@ class Scheduler final : public TagScheduler {
     request.finished = true;
   }
 
-  void DropLateAndCancelled() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    const auto now = std::chrono::system_clock::now();
-    const std::deque<Request*> waiting = queue_;
-    for (Request* request : waiting) {
-      if (request->deadline <= now) {
-        Drop(*request, absl::DeadlineExceededError("the deadline passed while the request waited for the model"));
-      } else if ((*request->cancelled)()) {
-        Drop(*request, absl::CancelledError("the caller cancelled the request"));
-      }
-    }
+  static absl::Status TooLate() {
+    return absl::DeadlineExceededError("the deadline passed while the request waited for the model");
+  }
+
+  // Why no work is to be done for it.
+  static absl::Status GivenUp(const Request& request) {
+    if (request.deadline <= std::chrono::system_clock::now()) return TooLate();
+    return (*request.cancelled)() ? absl::CancelledError("the caller cancelled the request") : absl::OkStatus();
   }
 
   // Fills a batch from the head of the queue. A request that does not fit whole goes on behind the others, so that one
-  // long document never holds up many short ones.
-  void TakeBatch(std::vector<WindowRef>& batch, std::vector<Request*>& owners, BatchReport& report)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  // long document never holds up many short ones. Each is asked whether it is still wanted when its turn comes: asking
+  // gRPC costs more than the rest here, and many wait. `dropped` are those that are not.
+  Batch TakeBatch(std::vector<Request*>& dropped) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    Batch batch;
+    BatchReport& report = batch.report;
     const auto now = Clock::now();
     while (!queue_.empty()) {
       Request& request = *queue_.front();
+      if (absl::Status status = GivenUp(request); !status.ok()) {
+        Drop(request, std::move(status));
+        dropped.push_back(&request);
+        continue;
+      }
       const size_t before = request.taken;
       while (request.taken < request.windows.size()) {
         const int64_t tokens = request.windows[request.taken].tokens();
-        if (!batch.empty() && report.tokens + tokens > options_.max_batch_tokens) break;
-        batch.push_back(request.windows[request.taken++]);
-        owners.push_back(&request);
+        if (!batch.windows.empty() && report.tokens + tokens > options_.max_batch_tokens) break;
+        batch.windows.push_back(request.windows[request.taken++]);
+        batch.owners.push_back(&request);
         report.tokens += tokens;
       }
       if (request.taken > before) {
@@ -161,16 +180,19 @@ class Scheduler final : public TagScheduler {
       }
       queue_.pop_front();
     }
-    report.windows = static_cast<int64_t>(batch.size());
+    report.windows = static_cast<int64_t>(batch.windows.size());
     queue_tokens_ -= report.tokens;
+    return batch;
   }
 
-  void FinishBatch(const std::vector<Request*>& owners, const absl::Status& status)
+  // Returns the requests that are finished by it.
+  std::vector<Request*> FinishBatch(const std::vector<Request*>& owners, const absl::Status& status)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     for (Request* request : owners) {
       ++request->done;
       request->in_batch = false;
     }
+    std::vector<Request*> finished;
     for (Request* request : owners) {
       if (request->finished) continue;
       if (!status.ok()) {
@@ -178,7 +200,14 @@ class Scheduler final : public TagScheduler {
       } else if (request->done == request->windows.size()) {
         request->finished = true;
       }
+      if (request->finished) finished.push_back(request);
     }
+    return finished;
+  }
+
+  // Without the lock: else each would wake to wait for it. None is there any more afterwards.
+  static void Tell(const std::vector<Request*>& finished) {
+    for (Request* request : finished) request->told.Notify();
   }
 
   // A fault in the model costs its batch, never the server.
@@ -193,27 +222,25 @@ class Scheduler final : public TagScheduler {
   }
 
   void Work() {
+    Batch batch;
+    absl::Status status;
     while (true) {
-      std::vector<WindowRef> batch;
-      std::vector<Request*> owners;
-      BatchReport report;
+      std::vector<Request*> finished;
       {
         absl::MutexLock lock(&mutex_);
-        mutex_.Await(absl::Condition(this, &Scheduler::HasWork));
-        DropLateAndCancelled();
-        TakeBatch(batch, owners, report);
-        if (batch.empty()) {
-          if (stopping_ && queue_.empty()) return;
-          continue;
-        }
+        finished = FinishBatch(batch.owners, status);
+        if (finished.empty()) mutex_.Await(absl::Condition(this, &Scheduler::HasWork));
+        // Before anyone is told: callers who come back at once would be in this batch, or not, by chance.
+        batch = TakeBatch(finished);
+        if (batch.windows.empty() && finished.empty()) return;
       }
+      Tell(finished);
+      if (batch.windows.empty()) continue;
       const auto start = Clock::now();
-      const absl::Status status = Forward(batch);
-      report.seconds = Seconds(Clock::now() - start);
+      status = Forward(batch.windows);
+      batch.report.seconds = Seconds(Clock::now() - start);
       // Told before the callers wake, so that whoever has an answer finds it in the metrics.
-      if (observers_.on_batch) observers_.on_batch(report);
-      absl::MutexLock lock(&mutex_);
-      FinishBatch(owners, status);
+      if (observers_.on_batch) observers_.on_batch(batch.report);
     }
   }
 

@@ -52,8 +52,8 @@ class TagScheduler {
 
   // Blocks until every window of `sentences` went through the model. A request larger than a batch gives way to the
   // others after each. RESOURCE_EXHAUSTED if the queue is full, INVALID_ARGUMENT if the request alone is larger than
-  // it, DEADLINE_EXCEEDED or CANCELLED if that came first (`cancelled` is asked before each batch; it must be cheap and
-  // safe from another thread until Run returns). An error of Tagger::Forward reaches every request of its batch.
+  // it, DEADLINE_EXCEEDED or CANCELLED if that came first (`cancelled` is asked when the request's turn comes in a
+  // batch, by another thread). An error of Tagger::Forward reaches every request of its batch.
   // `trace_id` is what observers know the request by.
   virtual absl::Status Run(std::vector<EncodedSentence>& sentences, std::chrono::system_clock::time_point deadline,
                            const std::function<bool()>& cancelled, const std::string& trace_id) = 0;
