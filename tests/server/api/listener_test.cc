@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 
 namespace fintag::server {
@@ -38,7 +39,7 @@ struct Seen {
 
   bool WaitFor(const std::function<bool()>& condition) {
     absl::MutexLock lock(&mutex);
-    return mutex.AwaitWithTimeout(absl::Condition(&condition), absl::Seconds(20));
+    return mutex.AwaitWithDeadline(absl::Condition(&condition), absl::Now() + absl::Seconds(20));
   }
 };
 
