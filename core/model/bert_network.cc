@@ -29,6 +29,7 @@ void BertNetwork::Convert(Precision precision) {
     query_key_value.rounded = precision != Precision::kFloat32 && AttendsRounded() && query_key_value.packed &&
                               query_key_value.packed->kernels->rounds;
   }
+  classifier = ConvertDense(classifier, Precision::kFloat32);
 }
 
 void BertNetwork::TrainInMixedPrecision() {

@@ -47,9 +47,9 @@ struct BertNetwork {
   int64_t heads = 1;
   Activation activation = Activation::kGelu;
 
-  // Every linear layer but the classifier, which is small and decides, in another precision, for tagging alone.
+  // Every linear layer in the form that tags, in `precision` but for the classifier, which is small and decides: float32.
   void Convert(Precision precision);
-  void TrainInMixedPrecision();  // alike
+  void TrainInMixedPrecision();  // all but the classifier
   int64_t bytes() const;         // of all parameters
 
   // [n, tags], on the parameters' device; recorded for autograd where gradients are on. Dropout is where
