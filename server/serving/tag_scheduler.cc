@@ -42,7 +42,7 @@ struct Request {
 struct Batch {
   std::vector<WindowRef> windows;
   std::vector<Request*> owners;  // of each window
-  BatchReport report;
+  int64_t tokens = 0;
 };
 
 class Scheduler final : public TagScheduler {
@@ -146,31 +146,20 @@ class Scheduler final : public TagScheduler {
   }
 
   // Fills a batch from the head of the queue. A request that does not fit whole goes on behind the others, so that one
-  // long document never holds up many short ones. Each is asked whether it is still wanted when its turn comes: asking
-  // gRPC costs more than the rest here, and many wait. `dropped` are those that are not.
-  Batch TakeBatch(std::vector<Request*>& dropped) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  // long document never holds up many short ones.
+  Batch TakeBatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     Batch batch;
-    BatchReport& report = batch.report;
-    const auto now = Clock::now();
     while (!queue_.empty()) {
       Request& request = *queue_.front();
-      if (absl::Status status = GivenUp(request); !status.ok()) {
-        Drop(request, std::move(status));
-        dropped.push_back(&request);
-        continue;
-      }
       const size_t before = request.taken;
       while (request.taken < request.windows.size()) {
         const int64_t tokens = request.windows[request.taken].tokens();
-        if (!batch.windows.empty() && report.tokens + tokens > options_.max_batch_tokens) break;
+        if (!batch.windows.empty() && batch.tokens + tokens > options_.max_batch_tokens) break;
         batch.windows.push_back(request.windows[request.taken++]);
         batch.owners.push_back(&request);
-        report.tokens += tokens;
+        batch.tokens += tokens;
       }
-      if (request.taken > before) {
-        request.in_batch = true;
-        if (before == 0) report.queue_seconds.push_back(Seconds(now - request.arrived));
-      }
+      if (request.taken > before) request.in_batch = true;
       if (request.taken < request.windows.size()) {
         if (request.taken > before) {
           queue_.pop_front();
@@ -180,9 +169,48 @@ class Scheduler final : public TagScheduler {
       }
       queue_.pop_front();
     }
-    report.windows = static_cast<int64_t>(batch.windows.size());
-    queue_tokens_ -= report.tokens;
+    queue_tokens_ -= batch.tokens;
     return batch;
+  }
+
+  // Takes those out of the batch who no longer want an answer, and returns them. Without the lock but for these: to ask
+  // gRPC takes longer than all else between two batches.
+  std::vector<Request*> DropGivenUp(Batch& batch) {
+    Batch wanted;
+    std::vector<Request*> dropped;
+    absl::Status given_up;
+    for (size_t i = 0; i < batch.windows.size(); ++i) {
+      Request* owner = batch.owners[i];
+      if (i == 0 || owner != batch.owners[i - 1]) {
+        given_up = GivenUp(*owner);
+        if (!given_up.ok()) {
+          absl::MutexLock lock(&mutex_);
+          owner->in_batch = false;
+          Drop(*owner, given_up);
+          dropped.push_back(owner);
+        }
+      }
+      if (!given_up.ok()) continue;
+      wanted.windows.push_back(batch.windows[i]);
+      wanted.owners.push_back(owner);
+      wanted.tokens += batch.windows[i].tokens();
+    }
+    batch = std::move(wanted);
+    return dropped;
+  }
+
+  // As far as it is known before it runs.
+  static BatchReport ReportOf(const Batch& batch) {
+    BatchReport report;
+    report.tokens = batch.tokens;
+    report.windows = static_cast<int64_t>(batch.windows.size());
+    const auto now = Clock::now();
+    for (size_t i = 0; i < batch.owners.size(); ++i) {
+      const Request& owner = *batch.owners[i];
+      const bool is_first = owner.done == 0 && (i == 0 || &owner != batch.owners[i - 1]);
+      if (is_first) report.queue_seconds.push_back(Seconds(now - owner.arrived));
+    }
+    return report;
   }
 
   // Returns the requests that are finished by it.
@@ -229,18 +257,22 @@ class Scheduler final : public TagScheduler {
       {
         absl::MutexLock lock(&mutex_);
         finished = FinishBatch(batch.owners, status);
-        if (finished.empty()) mutex_.Await(absl::Condition(this, &Scheduler::HasWork));
+        if (finished.empty()) {
+          mutex_.Await(absl::Condition(this, &Scheduler::HasWork));
+          if (queue_.empty()) return;
+        }
         // Before anyone is told: callers who come back at once would be in this batch, or not, by chance.
-        batch = TakeBatch(finished);
-        if (batch.windows.empty() && finished.empty()) return;
+        batch = TakeBatch();
       }
       Tell(finished);
+      Tell(DropGivenUp(batch));
       if (batch.windows.empty()) continue;
+      BatchReport report = ReportOf(batch);
       const auto start = Clock::now();
       status = Forward(batch.windows);
-      batch.report.seconds = Seconds(Clock::now() - start);
+      report.seconds = Seconds(Clock::now() - start);
       // Told before the callers wake, so that whoever has an answer finds it in the metrics.
-      if (observers_.on_batch) observers_.on_batch(batch.report);
+      if (observers_.on_batch) observers_.on_batch(report);
     }
   }
 
