@@ -221,6 +221,15 @@ absl::Status TokenClassifier::Convert(Precision precision) {
   });
 }
 
+absl::StatusOr<std::unique_ptr<TokenClassifier>> TokenClassifier::ForTagging() const {
+  return CatchTorch([&]() -> absl::StatusOr<std::unique_ptr<TokenClassifier>> {
+    std::unique_ptr<TokenClassifier> tagger(new TokenClassifier(config_, device_));
+    tagger->network_ = std::make_unique<BertNetwork>(*network_);
+    tagger->network_->Convert(Precision::kFloat32);
+    return tagger;
+  });
+}
+
 int64_t TokenClassifier::memory_bytes() const { return network_->bytes(); }
 
 int64_t TokenClassifier::parameter_count() const {

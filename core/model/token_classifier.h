@@ -59,6 +59,9 @@ class TokenClassifier {
   // From here on the model tags and does nothing else, parameters() is empty: the encoder's linear layers have their
   // weights in `precision` and as its products read them. INVALID_ARGUMENT for int8 on another device than the CPU.
   absl::Status Convert(Precision precision);
+  // A model that tags alone, with the weights as they are now, in float32. Where this one trains on, it is out of date:
+  // the two share what is not packed. Its logits are those of Convert(kFloat32): the last bits differ from this one's.
+  absl::StatusOr<std::unique_ptr<TokenClassifier>> ForTagging() const;
   int64_t memory_bytes() const;  // of the parameters, in whichever precision
 
   const BertConfig& config() const { return config_; }  // with tags and the dropout in force

@@ -236,7 +236,9 @@ absl::Status TrainingRun::Diverged(int64_t step) const {
 
 absl::Status TrainingRun::EvaluateEpoch(EpochResult& result) {
   meter_->StartEvaluation();
-  const absl::StatusOr<Evaluation> evaluation = Evaluate(*model_, data_->validation(), stop(), ranks_);
+  const absl::StatusOr<std::unique_ptr<TokenClassifier>> tagger = model_->ForTagging();
+  if (!tagger.ok()) return tagger.status();
+  const absl::StatusOr<Evaluation> evaluation = Evaluate(**tagger, data_->validation(), stop(), ranks_);
   if (!evaluation.ok()) return evaluation.status();
   // What the epoch's last step did shows here first; such weights tag every word alike and must not be kept.
   if (!std::isfinite(evaluation->loss)) return Diverged(steps_done_);

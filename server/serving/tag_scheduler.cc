@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/cleanup/cleanup.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
@@ -83,12 +84,14 @@ class Scheduler final : public TagScheduler {
       absl::MutexLock lock(&mutex_);
       if (absl::Status status = Enter(request, tokens); !status.ok()) return status;
     }
+    const absl::Cleanup leaving = [this] {
+      absl::MutexLock lock(&mutex_);
+      --callers_;
+    };
     if (!request.told.WaitForNotificationWithDeadline(absl::FromChrono(request.deadline))) Leave(request);
     if (!request.status.ok() && observers_.on_drop) {
       observers_.on_drop({trace_id, request.status, tokens, Seconds(Clock::now() - request.arrived)});
     }
-    absl::MutexLock lock(&mutex_);
-    --callers_;
     return request.status;
   }
 

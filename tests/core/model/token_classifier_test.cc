@@ -91,6 +91,21 @@ TEST(TokenClassifier, TagsInOtherPrecisionsWithNearlyTheSameLogits) {
   EXPECT_EQ(exact->memory_bytes(), exact->parameter_count() * 4);
 }
 
+TEST(TokenClassifier, ForTaggingLeavesTheModelToTrainOn) {
+  at::manual_seed(32);
+  const auto model = Model(RandomCheckpoint(TinyConfig()));
+  const PackedBatch batch = RandomBatch({5, 17, 1, 60}, 50);
+  const at::Tensor before = AllLogits(*model, batch).value();
+  const size_t parameters = model->parameters().size();
+  const auto tagger = model->ForTagging().value();
+  EXPECT_TRUE(tagger->parameters().empty());
+  EXPECT_LT(LargestDifference(AllLogits(*tagger, batch).value(), before), 1e-5);
+  EXPECT_EQ(model->parameters().size(), parameters);
+  EXPECT_TRUE(at::equal(AllLogits(*model, batch).value(), before));
+  model->TrainingLogits(batch, {0, 7}, /*dropout_seed=*/1).sum().backward();
+  EXPECT_TRUE(model->parameters().back().second.grad().defined());
+}
+
 TEST(TokenClassifier, TrainingWithoutDropoutGivesTheSameRows) {
   at::manual_seed(31);
   const auto model = Model(RandomCheckpoint(TinyConfig()));
