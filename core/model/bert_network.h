@@ -47,7 +47,8 @@ struct BertNetwork {
   int64_t heads = 1;
   Activation activation = Activation::kGelu;
 
-  // Every linear layer in the form that tags, in `precision` but for the classifier, which is small and decides: float32.
+  // Every linear layer in the form that tags, in `precision` but for the classifier, which is small and decides:
+  // float32.
   void Convert(Precision precision);
   void TrainInMixedPrecision();  // all but the classifier
   int64_t bytes() const;         // of all parameters

@@ -1,6 +1,7 @@
 // Debian's abseil is built without the thread sanitizer, which therefore does not see its mutex and
-// notifications. In builds for that sanitizer the linker puts these in their place (-Wl,--wrap): they say what is acquired and released, and wait by asking
-// again and again, since abseil's own waiting has conditions evaluated by whichever thread unlocks.
+// notifications. In builds for that sanitizer the linker puts these in their place (-Wl,--wrap): they say what is
+// acquired and released, and wait by asking again and again, since abseil's own waiting has conditions evaluated by
+// whichever thread unlocks.
 #include <absl/synchronization/mutex.h>
 #include <absl/synchronization/notification.h>
 #include <absl/time/clock.h>
@@ -48,8 +49,8 @@ void __wrap__ZN4absl7debian35Mutex8LockWhenERKNS0_9ConditionE(Mutex* mutex, cons
 
 void __real__ZN4absl7debian312Notification6NotifyEv(Notification* notification);
 void __real__ZNK4absl7debian312Notification19WaitForNotificationEv(const Notification* notification);
-bool __real__ZNK4absl7debian312Notification31WaitForNotificationWithDeadlineENS0_4TimeE(const Notification* notification,
-                                                                                        absl::Time deadline);
+bool __real__ZNK4absl7debian312Notification31WaitForNotificationWithDeadlineENS0_4TimeE(
+    const Notification* notification, absl::Time deadline);
 
 void __wrap__ZN4absl7debian312Notification6NotifyEv(Notification* notification) {
   __tsan_release(notification);
@@ -61,8 +62,8 @@ void __wrap__ZNK4absl7debian312Notification19WaitForNotificationEv(const Notific
   __tsan_acquire(const_cast<Notification*>(notification));
 }
 
-bool __wrap__ZNK4absl7debian312Notification31WaitForNotificationWithDeadlineENS0_4TimeE(const Notification* notification,
-                                                                                        absl::Time deadline) {
+bool __wrap__ZNK4absl7debian312Notification31WaitForNotificationWithDeadlineENS0_4TimeE(
+    const Notification* notification, absl::Time deadline) {
   const bool notified =
       __real__ZNK4absl7debian312Notification31WaitForNotificationWithDeadlineENS0_4TimeE(notification, deadline);
   if (notified) __tsan_acquire(const_cast<Notification*>(notification));
