@@ -25,8 +25,8 @@ absl::Status SyncFolder(const std::filesystem::path& folder);
 // Syncs every file and folder of `folder`, and itself.
 absl::Status SyncTree(const std::filesystem::path& folder);
 
-// Syncs the files in `from`, renames it to `to` (which must not be there) and syncs the folders that name it. After
-// an error `from` is still there.
+// Syncs the files in `from`, renames it to `to` and syncs the folders that name it. ALREADY_EXISTS where `to` is there
+// with anything in it. After an error `from` is still there.
 absl::Status MoveIntoPlace(const std::filesystem::path& from, const std::filesystem::path& to);
 
 // Takes `folder` (in `root`, at any depth) away at once and then removes it; readers keep what they have open. Missing

@@ -68,6 +68,17 @@ TEST_F(JobQueueTest, AJobRunsToAModelVersion) {
   WaitFor([&] { return !fs::exists(Folder(id) / "checkpoint"); });
 }
 
+// What Create does about it where it chose the id itself: it takes another.
+TEST_F(JobQueueTest, AnIdThatIsTakenHarmsNoJob) {
+  const std::string id = Create(FakeTrainer::kSucceed);
+  Job second = Specification(FakeTrainer::kFail);
+  second.id = id;
+  const absl::Status refused = queue_->Create(second).status();
+  EXPECT_TRUE(absl::IsAlreadyExists(refused)) << refused;
+  EXPECT_EQ(WatchToTheEnd(id).size(), 7U);
+  EXPECT_EQ(store_->Get(id)->state, JobState::kSucceeded);
+}
+
 TEST_F(JobQueueTest, FailuresCarryTheTrainersOwnReason) {
   const std::string bad = Create(FakeTrainer::kFail);
   const std::string killed = Create(FakeTrainer::kKillItself);

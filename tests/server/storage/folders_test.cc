@@ -31,7 +31,7 @@ TEST_F(FoldersTest, DoesNotReplaceAFolderThatIsThere) {
   WriteFile(root_ / "x" / "old", "1");
   const fs::path incoming = MakeIncoming(root_).value();
   WriteFile(incoming / "new", "2");
-  EXPECT_FALSE(MoveIntoPlace(incoming, root_ / "x").ok());
+  EXPECT_TRUE(absl::IsAlreadyExists(MoveIntoPlace(incoming, root_ / "x")));
   EXPECT_TRUE(fs::exists(incoming / "new"));
   EXPECT_TRUE(fs::exists(root_ / "x" / "old"));
 }
