@@ -76,7 +76,8 @@ absl::Status MoveIntoPlace(const fs::path& from, const fs::path& to) {
   if (absl::Status synced = SyncTree(from); !synced.ok()) return synced;
   if (absl::Status made = MakeFolder(to.parent_path()); !made.ok()) return made;
   if (rename(from.c_str(), to.c_str()) != 0) {
-    if (errno == ENOTEMPTY || errno == EEXIST) return absl::AlreadyExistsError(StrCat(to.string(), " is there already"));
+    if (errno == ENOTEMPTY || errno == EEXIST)
+      return absl::AlreadyExistsError(StrCat(to.string(), " is there already"));
     return DiskError(errno, StrCat("cannot rename ", from.string(), " to ", to.string()));
   }
   // The parent may be new as well.
