@@ -44,6 +44,9 @@ struct Batch {
   std::vector<WindowRef> windows;
   std::vector<Request*> owners;  // of each window
   int64_t tokens = 0;
+
+  // A request's windows stand side by side.
+  bool BeginsRequest(size_t window) const { return window == 0 || owners[window] != owners[window - 1]; }
 };
 
 class Scheduler final : public TagScheduler {
@@ -184,7 +187,7 @@ class Scheduler final : public TagScheduler {
     absl::Status given_up;
     for (size_t i = 0; i < batch.windows.size(); ++i) {
       Request* owner = batch.owners[i];
-      if (i == 0 || owner != batch.owners[i - 1]) {
+      if (batch.BeginsRequest(i)) {
         given_up = GivenUp(*owner);
         if (!given_up.ok()) {
           absl::MutexLock lock(&mutex_);
@@ -210,8 +213,7 @@ class Scheduler final : public TagScheduler {
     const auto now = Clock::now();
     for (size_t i = 0; i < batch.owners.size(); ++i) {
       const Request& owner = *batch.owners[i];
-      const bool is_first = owner.done == 0 && (i == 0 || &owner != batch.owners[i - 1]);
-      if (is_first) report.queue_seconds.push_back(Seconds(now - owner.arrived));
+      if (owner.done == 0 && batch.BeginsRequest(i)) report.queue_seconds.push_back(Seconds(now - owner.arrived));
     }
     return report;
   }
