@@ -17,10 +17,9 @@ void SetJobGauges(Metrics& metrics, const GaugeSources& sources) {
   if (auto counts = sources.store->CountByState(); counts.ok()) {
     for (const auto& [state, count] : *counts) metrics.SetJobs(std::string(JobStateName(state)), count);
   }
-  auto jobs = sources.store->Unfinished();
+  auto jobs = sources.store->Running();
   if (!jobs.ok()) return;
   for (const Job& job : *jobs) {
-    if (job.state == JobState::kQueued) continue;
     const auto trainer = WorkerProcess::Find(sources.jobs_folder / job.id);
     if (trainer == nullptr) continue;
     if (const auto usage = ReadGroupUsage(trainer->pid()); usage.ok()) metrics.SetTrainer(job.id, *usage);

@@ -34,6 +34,8 @@ struct Job {
   int64_t end_time_ms = 0;
   std::string failure_reason;
   std::string model_version;  // "models/x/versions/2"
+  int64_t position = 0;       // in the order of all jobs; 0: not stored
+  bool log_closed = false;    // the event log ends with the final state
 };
 
 }  // namespace fintag::server

@@ -64,8 +64,10 @@ class Queue : public JobQueue {
     if (absl::Status removed = RemoveAllBut(folder(), folder(), {ids->begin(), ids->end()}); !removed.ok()) {
       return removed;
     }
-    absl::StatusOr<std::vector<Job>> left = NotClosed();
+    std::map<std::string, absl::Status> unreadable;
+    absl::StatusOr<std::vector<Job>> left = store().NotClosed(&unreadable);
     if (!left.ok()) return left.status();
+    for (const auto& [id, status] : unreadable) Note(id, status);
     for (Job& job : *left) places_.push_back({FollowedJob(std::move(job), surroundings_)});
     thread_ = std::thread([this] { Run(); });
     return absl::OkStatus();
@@ -92,7 +94,7 @@ class Queue : public JobQueue {
       const bool waits = MayFollow(job->state, JobState::kCancelled);
       absl::StatusOr<Job> moved = store().Move(id, waits ? JobState::kCancelled : JobState::kCancelling);
       if (absl::IsFailedPrecondition(moved.status())) continue;  // it has just gone on to another state
-      Wake();
+      Changed(id);
       return moved;
     }
   }
@@ -100,7 +102,7 @@ class Queue : public JobQueue {
   absl::Status Delete(const std::string& id) override {
     if (absl::Status deleted = store().Delete(id); !deleted.ok()) return deleted;
     progress_.Forget(id);
-    Wake();
+    Changed(id);
     return RemoveFolder(folder(), folder() / id);
   }
 
@@ -166,36 +168,37 @@ class Queue : public JobQueue {
     bool created = false;
     absl::StatusOr<Job> stored = store().Insert(job, created);
     if (!created) RemoveFolder(folder(), folder() / job.id).IgnoreError();
-    if (created) Wake();
+    if (created) Changed(job.id);
     return stored;
   }
 
-  void Wake() {
+  // Tells the thread of a row that another one wrote.
+  void Changed(const std::string& id) {
     {
       const std::lock_guard<std::mutex> lock(mutex_);
-      woken_ = true;
+      changed_.push_back(id);
     }
     news_.notify_one();
   }
 
   void Run() {
     for (Place& place : places_) place.job.TakeUp();
+    std::vector<std::string> changed;
     while (true) {
-      bool runs = false;
-      {
-        const Clock::time_point now = Clock::now();
-        for (Place& place : places_) Look(place, now);
-        places_.remove_if([](const Place& place) { return place.job.done(); });
-        StartWaiting(now);
-        runs = std::any_of(places_.begin(), places_.end(), [](const Place& place) { return !place.job.waits(); });
-      }
+      const Clock::time_point now = Clock::now();
+      for (Place& place : places_) Look(place, now);
+      places_.remove_if([](const Place& place) { return place.job.done(); });
+      StartWaiting(now);
+      const bool runs =
+          std::any_of(places_.begin(), places_.end(), [](const Place& place) { return !place.job.waits(); });
       {
         std::unique_lock<std::mutex> lock(mutex_);
-        news_.wait_for(lock, runs ? kLook : kIdle, [this] { return woken_ || stopping_; });
+        news_.wait_for(lock, runs ? kLook : kIdle, [this] { return !changed_.empty() || stopping_; });
         if (stopping_) return;
-        woken_ = false;
+        changed.insert(changed.end(), changed_.begin(), changed_.end());
+        changed_.clear();
       }
-      RefreshRows();
+      ReadRows(changed);
     }
   }
 
@@ -215,14 +218,6 @@ class Queue : public JobQueue {
     if (status.ok()) troubles_.erase(id);
   }
 
-  absl::StatusOr<std::vector<Job>> NotClosed() {
-    std::map<std::string, absl::Status> unreadable;
-    absl::StatusOr<std::vector<Job>> rows = store().NotClosed(&unreadable);
-    Note("", rows.status());
-    for (const auto& [id, status] : unreadable) Note(id, status);
-    return rows;
-  }
-
   void StartWaiting(Clock::time_point now) {
     auto running = std::count_if(places_.begin(), places_.end(), [](const Place& place) { return place.job.runs(); });
     for (Place& place : places_) {
@@ -235,20 +230,32 @@ class Queue : public JobQueue {
     }
   }
 
-  // New jobs come in, cancelled ones learn of it, deleted ones go.
-  void RefreshRows() {
-    const absl::StatusOr<std::vector<Job>> rows = NotClosed();
-    if (!rows.ok()) return;
-    std::map<std::string, const Job*> by_id;
-    for (const Job& row : *rows) by_id[row.id] = &row;
-    places_.remove_if([&](const Place& place) { return !by_id.contains(place.job.job().id); });
-    for (Place& place : places_) {
-      const auto found = by_id.find(place.job.job().id);
-      place.job.Update(*found->second);
-      by_id.erase(found);
-    }
-    for (const Job& row : *rows) {
-      if (by_id.contains(row.id)) places_.push_back({FollowedJob(row, surroundings_)});
+  // New jobs come in, cancelled ones learn of it, deleted ones go. Leaves those in `changed` that could not be read.
+  void ReadRows(std::vector<std::string>& changed) {
+    absl::Status trouble;
+    std::erase_if(changed, [&](const std::string& id) {
+      const absl::StatusOr<Job> row = store().Get(id);
+      if (absl::IsNotFound(row.status()) || (row.ok() && row->log_closed)) {
+        places_.remove_if([&](const Place& place) { return place.job.job().id == id; });
+      } else if (row.ok()) {
+        Put(*row);
+      } else {
+        trouble = row.status();
+        return false;
+      }
+      return true;
+    });
+    Note("", trouble);
+  }
+
+  void Put(const Job& row) {
+    // From the end: whoever comes late is new, or was made at the same moment as another.
+    auto before = places_.rbegin();
+    while (before != places_.rend() && before->job.job().position > row.position) ++before;
+    if (before != places_.rend() && before->job.job().position == row.position) {
+      before->job.Update(row);
+    } else {
+      places_.insert(before.base(), {FollowedJob(row, surroundings_)});
     }
   }
 
@@ -260,7 +267,7 @@ class Queue : public JobQueue {
   std::list<Place> places_;  // of the thread alone once it runs; in order of their positions
   std::mutex mutex_;
   std::condition_variable news_;
-  bool woken_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::string> changed_ ABSL_GUARDED_BY(mutex_);  // ids of rows
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

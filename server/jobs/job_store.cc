@@ -10,19 +10,21 @@
 #include "server/storage/limit_error.h"
 #include "server/storage/paging.h"
 #include "server/storage/resource_name.h"
+#include "server/storage/unfinished_jobs.h"
 
 namespace fintag::server {
 namespace {
 
 constexpr std::string_view kColumns =
     "position, id, state, dataset, base, model, options, request_id, create_time_ms, start_time_ms, end_time_ms, "
-    "failure_reason, model_version, trace_id, owner";
-constexpr std::string_view kNotFinal = "state NOT IN ('CANCELLED', 'SUCCEEDED', 'FAILED')";
+    "failure_reason, model_version, trace_id, owner, log_closed";
+constexpr std::string_view kFinal = "state IN ('CANCELLED', 'SUCCEEDED', 'FAILED')";
 
 int64_t NowMs() { return absl::ToUnixMillis(absl::Now()); }
 
 absl::StatusOr<Job> FromRow(const Row& row) {
   Job job;
+  job.position = row.Int(0);
   job.id = row.Text(1);
   job.state = JobStateFromName(row.Text(2));
   job.dataset = row.Text(3);
@@ -42,6 +44,7 @@ absl::StatusOr<Job> FromRow(const Row& row) {
   job.model_version = row.Text(12);
   job.trace_id = row.Text(13);
   job.owner = row.Text(14);
+  job.log_closed = row.Int(15) != 0;
   return job;
 }
 
@@ -89,7 +92,7 @@ absl::Status JobStore::CheckNeeds(const Job& job) {
 absl::Status JobStore::CheckOwner(const std::string& owner) {
   if (max_owner_jobs_ == 0) return absl::OkStatus();
   absl::StatusOr<std::vector<Row>> rows =
-      database_.Query(StrCat("SELECT COUNT(*) FROM jobs WHERE owner = ? AND ", kNotFinal), {owner});
+      database_.Query(StrCat("SELECT COUNT(*) FROM jobs WHERE owner = ? AND ", kUnfinished), {owner});
   if (!rows.ok()) return rows.status();
   const int64_t jobs = rows->front().Int(0);
   if (jobs < max_owner_jobs_) return absl::OkStatus();
@@ -173,8 +176,8 @@ absl::StatusOr<std::vector<Job>> JobStore::List(const PageRequest& page, std::st
   return jobs;
 }
 
-absl::StatusOr<std::vector<Job>> JobStore::Unfinished() {
-  return Select(StrCat("WHERE ", kNotFinal, " ORDER BY position"), {});
+absl::StatusOr<std::vector<Job>> JobStore::Running() {
+  return Select(StrCat("WHERE ", kUnfinished, " AND state <> 'QUEUED' ORDER BY position"), {});
 }
 
 absl::StatusOr<std::vector<Job>> JobStore::NotClosed(std::map<std::string, absl::Status>* unreadable) {
@@ -195,7 +198,7 @@ absl::StatusOr<std::vector<Job>> JobStore::NotClosed(std::map<std::string, absl:
 
 absl::Status JobStore::CloseLog(const std::string& id) {
   absl::StatusOr<int64_t> rows =
-      database_.Execute(StrCat("UPDATE jobs SET log_closed = 1 WHERE id = ? AND NOT (", kNotFinal, ")"), {id});
+      database_.Execute(StrCat("UPDATE jobs SET log_closed = 1 WHERE id = ? AND ", kFinal), {id});
   if (!rows.ok()) return rows.status();
   if (*rows > 0) return absl::OkStatus();
   absl::StatusOr<Job> job = Get(id);

@@ -32,7 +32,7 @@ class JobStore {
   absl::StatusOr<std::optional<Job>> FindRetried(const Job& asked);
   absl::StatusOr<Job> Get(const std::string& id);
   absl::StatusOr<std::vector<Job>> List(const PageRequest& page, std::string& next_page_token);
-  absl::StatusOr<std::vector<Job>> Unfinished();  // oldest first
+  absl::StatusOr<std::vector<Job>> Running();  // neither waiting nor final; oldest first
   // Jobs whose event log does not end with their final state yet, unfinished ones included; oldest first. A row that
   // cannot be read holds up no other: it is left out, and `unreadable` has why, by id.
   absl::StatusOr<std::vector<Job>> NotClosed(std::map<std::string, absl::Status>* unreadable = nullptr);

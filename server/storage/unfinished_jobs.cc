@@ -9,10 +9,9 @@ namespace fintag::server {
 
 absl::Status RefuseIfJobsNeed(Database& database, std::string_view what, std::string_view condition,
                               std::vector<Value> parameters) {
-  absl::StatusOr<std::vector<Row>> rows =
-      database.Query(StrCat("SELECT id FROM jobs WHERE state NOT IN ('CANCELLED', 'SUCCEEDED', 'FAILED') AND (",
-                            condition, ") ORDER BY position LIMIT 10"),
-                     std::move(parameters));
+  absl::StatusOr<std::vector<Row>> rows = database.Query(
+      StrCat("SELECT id FROM jobs WHERE ", kUnfinished, " AND (", condition, ") ORDER BY position LIMIT 10"),
+      std::move(parameters));
   if (!rows.ok()) return rows.status();
   if (rows->empty()) return absl::OkStatus();
   const std::string jobs =

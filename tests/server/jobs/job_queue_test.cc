@@ -240,12 +240,41 @@ TEST_F(JobQueueTest, TroubleIsToldOnceAndSoIsItsEnd) {
   Run("DROP TRIGGER stuck");
   EXPECT_EQ(FinalState(id).state, "SUCCEEDED");
   EXPECT_THAT(Troubles(id), ElementsAre(testing::_, absl::OkStatus()));
+}
 
+TEST_F(JobQueueTest, AJobWhoseRowCannotBeReadYetIsReadLater) {
+  std::atomic<bool> held = false;
+  std::atomic<bool> release = false;
+  on_event_ = [&](const Job&, const Event&) {
+    held = true;
+    while (!release) Sleep(5);
+  };
+  const std::string first = Create(FakeTrainer::kSucceed);
+  WaitFor([&] { return held.load(); });
+  const std::string second = Create(FakeTrainer::kSucceed);
   Run("ALTER TABLE jobs RENAME TO away");
+  release = true;
   WaitFor([&] { return Troubles("").size() == 1; });
   Run("ALTER TABLE away RENAME TO jobs");
-  WaitFor([&] { return Troubles("").size() == 2; });
+  EXPECT_EQ(FinalState(second).state, "SUCCEEDED");
+  EXPECT_EQ(store_->Get(first)->state, JobState::kSucceeded);
+  ASSERT_THAT(Troubles(""), SizeIs(2));
   EXPECT_EQ(Troubles("").back(), absl::OkStatus());
+}
+
+TEST_F(JobQueueTest, AJobThatIsCancelledWhenItIsMadeEndsAsSuch) {
+  std::atomic<bool> release = false;
+  on_event_ = [&](const Job&, const Event&) {
+    while (!release) Sleep(5);
+  };
+  Create(FakeTrainer::kSucceed);
+  const std::string second = Create(FakeTrainer::kSucceed);
+  const std::string third = Create(FakeTrainer::kSucceed);
+  ASSERT_TRUE(queue_->Cancel(second).ok());
+  release = true;
+  EXPECT_EQ(FinalState(second).state, "CANCELLED");
+  EXPECT_EQ(FinalState(third).state, "SUCCEEDED");
+  WaitFor([&] { return store_->NotClosed().value().empty(); });
 }
 
 TEST_F(JobQueueTest, ARowThatCannotBeReadHoldsUpNoOtherJob) {

@@ -177,6 +177,8 @@ TEST_F(JobStoreTest, KnowsWhatIsLeftToDo) {
   const Job waiting = Insert();
   const Job ended = Insert();
   const Job closed = Insert();
+  const Job running = Insert();
+  ASSERT_TRUE(store_->Move(running.id, kValidating).ok());
   for (const Job& job : {ended, closed}) ASSERT_TRUE(store_->Move(job.id, kCancelled).ok());
   ASSERT_TRUE(store_->CloseLog(closed.id).ok());
   EXPECT_TRUE(absl::IsFailedPrecondition(store_->CloseLog(waiting.id)));
@@ -185,14 +187,19 @@ TEST_F(JobStoreTest, KnowsWhatIsLeftToDo) {
   EXPECT_TRUE(store_->LogIsClosed(closed.id).value());
   EXPECT_TRUE(absl::IsNotFound(store_->LogIsClosed("nobody").status()));
   Reopen();
-  const std::vector<Job> unfinished = store_->Unfinished().value();
-  ASSERT_THAT(unfinished, SizeIs(1));
-  EXPECT_EQ(unfinished[0].id, waiting.id);
+  const std::vector<Job> working = store_->Running().value();
+  ASSERT_THAT(working, SizeIs(1));
+  EXPECT_EQ(working[0].id, running.id);
   const std::vector<Job> open = store_->NotClosed().value();
-  ASSERT_THAT(open, SizeIs(2));
+  ASSERT_THAT(open, SizeIs(3));
   EXPECT_EQ(open[0].id, waiting.id);
   EXPECT_EQ(open[1].id, ended.id);
-  EXPECT_THAT(store_->CountByState().value(), UnorderedElementsAre(Pair(kQueued, 1), Pair(kCancelled, 2)));
+  EXPECT_EQ(open[2].id, running.id);
+  EXPECT_LT(open[0].position, open[1].position);
+  EXPECT_FALSE(open[1].log_closed);
+  EXPECT_TRUE(store_->Get(closed.id)->log_closed);
+  EXPECT_THAT(store_->CountByState().value(),
+              UnorderedElementsAre(Pair(kQueued, 1), Pair(kValidating, 1), Pair(kCancelled, 2)));
 }
 
 TEST_F(JobStoreTest, ARowThatCannotBeReadHoldsUpNoOther) {

@@ -41,9 +41,15 @@ class QueueFixture : public testing::Test {
   // No trainer outlives its test.
   ~QueueFixture() override {
     if (queue_ == nullptr) StartQueue();
-    const std::vector<Job> unfinished = store_->Unfinished().value();
-    for (const Job& job : unfinished) queue_->Cancel(job.id).IgnoreError();
-    for (int i = 0; i < 1000 && !store_->Unfinished().value().empty(); ++i) Sleep(10);
+    const std::vector<Job> jobs = store_->NotClosed().value();
+    for (const Job& job : jobs) queue_->Cancel(job.id).IgnoreError();
+    for (const Job& job : jobs) {
+      for (int i = 0; i < 1000; ++i) {
+        const absl::StatusOr<Job> row = store_->Get(job.id);
+        if (!row.ok() || IsFinal(row->state)) break;
+        Sleep(10);
+      }
+    }
     queue_.reset();
   }
 
