@@ -27,15 +27,41 @@ namespace fs = std::filesystem;
 // A clock that nobody sets: the queue goes on at its pace whatever becomes of the time of day.
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kLook(50);    // at processes and logs, by the queue and by watchers
-constexpr std::chrono::milliseconds kIdle(1000);  // between looks at the rows while nothing runs
-constexpr std::chrono::milliseconds kRetry(200);  // after an error, such as a full disk
-constexpr int kLooksBetweenRowChecks = 20;        // of a watcher
+constexpr std::chrono::milliseconds kLook(50);        // at processes and logs
+constexpr std::chrono::milliseconds kIdle(1000);      // between looks while nothing runs
+constexpr std::chrono::milliseconds kRetry(200);      // after an error, such as a full disk
+constexpr std::chrono::milliseconds kQuiet(200);      // a watcher's longest wait for news
+constexpr std::chrono::milliseconds kRowCheck(1000);  // of a watcher
 
 // A job and when it may be looked at again.
 struct Place {
   FollowedJob job;
   Clock::time_point next_look = Clock::time_point::min();
+};
+
+// What many threads wait for.
+class News {
+ public:
+  int64_t count() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return count_;
+  }
+  void Tell() {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      ++count_;
+    }
+    came_.notify_all();
+  }
+  void WaitBeyond(int64_t count, std::chrono::milliseconds longest) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    came_.wait_for(lock, longest, [&] { return count_ > count; });
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable came_;
+  int64_t count_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 class Queue : public JobQueue {
@@ -45,7 +71,12 @@ class Queue : public JobQueue {
       : launcher_(std::move(launcher)),
         surroundings_(std::move(surroundings)),
         on_trouble_(std::move(on_trouble)),
-        progress_(surroundings_.options.folder) {}
+        progress_(surroundings_.options.folder) {
+    surroundings_.on_event = [this, told = std::move(surroundings_.on_event)](const Job& job, const Event& event) {
+      events_came_ = true;
+      told(job, event);
+    };
+  }
 
   ~Queue() override {
     {
@@ -122,7 +153,9 @@ class Queue : public JobQueue {
     const std::unique_ptr<EventLogReader> reader = EventLogReader::Open(JobFolder(folder() / id).events());
     int64_t last = 0;
     bool closed = false;
-    for (int64_t look = 0;; ++look) {
+    Clock::time_point row_check = Clock::now() + kRowCheck;
+    for (bool first = true;; first = false) {
+      const int64_t seen = events_news_.count();  // before the log is read: what comes after that is news
       std::vector<Event> events;
       do {
         events.clear();
@@ -136,18 +169,19 @@ class Queue : public JobQueue {
         if (!read.ok()) return read;
         if (stopped()) return absl::OkStatus();
       } while (!events.empty());
-      if (look == 0 && after_sequence > last) {
+      if (first && after_sequence > last) {
         return absl::OutOfRangeError(
             StrCat("jobs/", id, " has no event ", after_sequence, " yet: its last one is ", last));
       }
       // A log that was taken away ends without the final event.
       if (closed) return absl::OkStatus();
-      if (look % kLooksBetweenRowChecks == kLooksBetweenRowChecks - 1) {
+      if (Clock::now() >= row_check) {
+        row_check = Clock::now() + kRowCheck;
         const absl::StatusOr<bool> row = store().LogIsClosed(id);
         if (absl::IsNotFound(row.status())) return row.status();
         closed = row.ok() && *row;
       }
-      std::this_thread::sleep_for(kLook);
+      events_news_.WaitBeyond(seen, kQuiet);
     }
   }
 
@@ -187,6 +221,7 @@ class Queue : public JobQueue {
     while (true) {
       const Clock::time_point now = Clock::now();
       for (Place& place : places_) Look(place, now);
+      if (std::exchange(events_came_, false)) events_news_.Tell();
       places_.remove_if([](const Place& place) { return place.job.done(); });
       StartWaiting(now);
       const bool runs =
@@ -264,7 +299,9 @@ class Queue : public JobQueue {
   const std::function<void(const std::string&, const absl::Status&)> on_trouble_;
   std::map<std::string, absl::Status> troubles_;  // by job, as last told; of the thread, as places_
   JobProgressReader progress_;
-  std::list<Place> places_;  // of the thread alone once it runs; in order of their positions
+  bool events_came_ = false;  // of the thread
+  News events_news_;          // for the watchers
+  std::list<Place> places_;   // of the thread alone once it runs; in order of their positions
   std::mutex mutex_;
   std::condition_variable news_;
   std::vector<std::string> changed_ ABSL_GUARDED_BY(mutex_);  // ids of rows
