@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "core/model/parallel.h"
 #include "core/training/adam_kernel.h"
@@ -24,6 +25,23 @@ struct Piece {
   int64_t size;
   bool decays;
 };
+
+// Calls `run(i)` for each of `pieces`, from several threads. A thread takes about kChunk elements at a time: an
+// embedding's rows are pieces too, and a share of all pieces by their number would leave one thread nearly all the
+// elements.
+void ForEachPiece(const std::vector<Piece>& pieces, const std::function<void(size_t i)>& run) {
+  std::vector<size_t> ends;
+  int64_t size = 0;
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    size += pieces[i].size;
+    if (size < kChunk && i + 1 < pieces.size()) continue;
+    ends.push_back(i + 1);
+    size = 0;
+  }
+  ParallelEach(std::ssize(ends), [&](int64_t share) {
+    for (size_t i = share == 0 ? 0 : ends[share - 1]; i < ends[share]; ++i) run(i);
+  });
+}
 
 // Rows of an embedding that have had a gradient so far, in order of their first: moments and gradient of these alone.
 class ActiveRows {
@@ -132,11 +150,9 @@ class CpuOptimizer : public Optimizer {
     c.epsilon = static_cast<float>(options_.adam_epsilon);
     AdamCoefficients decaying = c;
     decaying.keep = static_cast<float>(1 - learning_rate * options_.weight_decay);
-    ParallelFor(std::ssize(pieces), 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const Piece& p = pieces[i];
-        AdamUpdate(p.decays ? decaying : c, p.gradient, p.size, p.parameter, p.first, p.second);
-      }
+    ForEachPiece(pieces, [&](size_t i) {
+      const Piece& p = pieces[i];
+      AdamUpdate(p.decays ? decaying : c, p.gradient, p.size, p.parameter, p.first, p.second);
     });
     for (Slot& slot : slots_) {
       if (slot.active != nullptr && slot.decays && options_.weight_decay > 0) {
@@ -229,9 +245,7 @@ class CpuOptimizer : public Optimizer {
   // Sums of the pieces are added in their order, so that the number of threads does not matter.
   static double GlobalNorm(const std::vector<Piece>& pieces) {
     std::vector<double> squares(pieces.size());
-    ParallelFor(std::ssize(pieces), 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) squares[i] = SumOfSquares(pieces[i].gradient, pieces[i].size);
-    });
+    ForEachPiece(pieces, [&](size_t i) { squares[i] = SumOfSquares(pieces[i].gradient, pieces[i].size); });
     double total = 0;
     for (const double square : squares) total += square;
     return std::sqrt(total);
