@@ -71,30 +71,8 @@ struct StartCodec {
 
 struct ProgressCodec {
   static constexpr char kName[] = "progress";
-  static void Write(const TrainingProgress& e, json& o) {
-    o["epoch"] = e.epoch;
-    o["step"] = e.step;
-    o["total_steps"] = e.total_steps;
-    o["epoch_fraction"] = e.epoch_fraction;
-    o["loss"] = e.loss;
-    o["learning_rate"] = e.learning_rate;
-    o["tokens"] = e.tokens;
-    o["tokens_per_second"] = e.tokens_per_second;
-    o["seconds_left"] = e.seconds_left;
-  }
-  static TrainingProgress Read(const json& o) {
-    TrainingProgress e;
-    ReadInteger(o.at("epoch"), e.epoch);
-    ReadInteger(o.at("step"), e.step);
-    ReadInteger(o.at("total_steps"), e.total_steps);
-    e.epoch_fraction = NumberFromJson(o.at("epoch_fraction"));
-    e.loss = NumberFromJson(o.at("loss"));
-    e.learning_rate = NumberFromJson(o.at("learning_rate"));
-    ReadInteger(o.at("tokens"), e.tokens);
-    e.tokens_per_second = NumberFromJson(o.at("tokens_per_second"));
-    e.seconds_left = NumberFromJson(o.at("seconds_left"));
-    return e;
-  }
+  static void Write(const TrainingProgress& e, json& o) { o.update(ToJson(e)); }
+  static TrainingProgress Read(const json& o) { return TrainingProgressFromJson(o); }
 };
 
 struct EpochCodec {

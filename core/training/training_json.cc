@@ -186,6 +186,32 @@ EpochResult EpochResultFromJson(const json& object) {
   return epoch;
 }
 
+json ToJson(const TrainingProgress& progress) {
+  return {{"epoch", progress.epoch},
+          {"step", progress.step},
+          {"total_steps", progress.total_steps},
+          {"epoch_fraction", progress.epoch_fraction},
+          {"loss", progress.loss},
+          {"learning_rate", progress.learning_rate},
+          {"tokens", progress.tokens},
+          {"tokens_per_second", progress.tokens_per_second},
+          {"seconds_left", progress.seconds_left}};
+}
+
+TrainingProgress TrainingProgressFromJson(const json& object) {
+  TrainingProgress progress;
+  ReadInteger(object.at("epoch"), progress.epoch);
+  ReadInteger(object.at("step"), progress.step);
+  ReadInteger(object.at("total_steps"), progress.total_steps);
+  progress.epoch_fraction = NumberFromJson(object.at("epoch_fraction"));
+  progress.loss = NumberFromJson(object.at("loss"));
+  progress.learning_rate = NumberFromJson(object.at("learning_rate"));
+  ReadInteger(object.at("tokens"), progress.tokens);
+  progress.tokens_per_second = NumberFromJson(object.at("tokens_per_second"));
+  progress.seconds_left = NumberFromJson(object.at("seconds_left"));
+  return progress;
+}
+
 double NumberFromJson(const json& value) {
   return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
 }

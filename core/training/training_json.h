@@ -1,4 +1,4 @@
-// Options and scores as JSON objects, alike in job.json, events.log and fintag.json.
+// Options, scores and progress as JSON objects, alike in job.json, events.log, progress.json and fintag.json.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -20,11 +20,13 @@ absl::StatusOr<TrainingOptions> TrainingOptionsFromJson(const nlohmann::json& js
 nlohmann::json ToJson(const EntityScores& scores);
 nlohmann::json ToJson(const Scores& scores);
 nlohmann::json ToJson(const EpochResult& epoch);
+nlohmann::json ToJson(const TrainingProgress& progress);
 
 // Throw nlohmann::json::exception where a field is missing or of another type.
 EntityScores EntityScoresFromJson(const nlohmann::json& json);
 Scores ScoresFromJson(const nlohmann::json& json);
 EpochResult EpochResultFromJson(const nlohmann::json& json);
+TrainingProgress TrainingProgressFromJson(const nlohmann::json& json);
 
 // Reads a whole number. Throws nlohmann::json::exception where it is none: get_to would cast a fraction, and casting
 // 1e300 is undefined.

@@ -36,7 +36,7 @@ bool OfVersion(const std::string& name) { return !absl::StartsWith(name, "precis
 
 // A restored job has no trainer, and none of what only that one needs.
 bool OfJob(const std::string& name) {
-  return name == "events.log" || name == "job.json" || absl::EndsWith(name, ".out");
+  return name == "events.log" || name == "progress.json" || name == "job.json" || absl::EndsWith(name, ".out");
 }
 
 // Files that `rows` promise are gone.

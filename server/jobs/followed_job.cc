@@ -297,6 +297,8 @@ absl::Status FollowedJob::Close() {
     if (!appended.ok() && !absl::IsDataLoss(appended) && !absl::IsNotFound(appended)) return appended;
     if (absl::Status read = ReadEvents(); !read.ok()) return read;
   }
+  // A job that ended is asked for far more often than its log is watched. Without it the log is read.
+  if (log_status_.ok()) folder_.WriteProgress(history_.progress).IgnoreError();
   // Registered, or nothing worth keeping. Of a failed job it may be all there is. Before the log counts as closed:
   // after that nobody looks here again.
   if (job_.state != JobState::kFailed) folder_.RemoveCheckpoint();

@@ -11,12 +11,14 @@
 #include "core/text/strings.h"
 #include "core/training/file_io.h"
 #include "core/training/training_json.h"
+#include "server/jobs/job_queue.h"
 
 namespace fintag::server {
 namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kProgressFile = "progress.json";
 constexpr std::streamoff kTailBytes = 2000;
 constexpr int kTailLines = 10;
 constexpr fs::perms kModelFile =
@@ -32,6 +34,31 @@ absl::StatusOr<JobSpec> JobFolder::ReadSpec() const {
   absl::StatusOr<std::string> json = ReadFile(path_ / "job.json");
   if (!json.ok()) return json.status();
   return ParseJobSpec(*json);
+}
+
+absl::Status JobFolder::WriteProgress(const JobProgress& progress) const {
+  nlohmann::json epochs = nlohmann::json::array();
+  for (const EpochResult& epoch : progress.epochs) epochs.push_back(ToJson(epoch));
+  return ReplaceFile(path_ / kProgressFile, Dump({{"epochs", std::move(epochs)},
+                                                  {"latest", ToJson(progress.latest)},
+                                                  {"word_lookup", ToJson(progress.word_lookup)},
+                                                  {"last_sequence", progress.last_sequence}}));
+}
+
+absl::StatusOr<JobProgress> JobFolder::ReadProgress() const {
+  const absl::StatusOr<std::string> text = ReadFile(path_ / kProgressFile);
+  if (!text.ok()) return text.status();
+  try {
+    const nlohmann::json object = nlohmann::json::parse(*text);
+    JobProgress progress;
+    for (const nlohmann::json& epoch : object.at("epochs")) progress.epochs.push_back(EpochResultFromJson(epoch));
+    progress.latest = TrainingProgressFromJson(object.at("latest"));
+    progress.word_lookup = ScoresFromJson(object.at("word_lookup"));
+    ReadInteger(object.at("last_sequence"), progress.last_sequence);
+    return progress;
+  } catch (const nlohmann::json::exception& error) {
+    return absl::DataLossError(StrCat((path_ / kProgressFile).string(), ": ", error.what()));
+  }
 }
 
 absl::Status JobFolder::AppendState(StateChanged state, const std::string& trace_id) const {

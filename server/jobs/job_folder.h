@@ -12,6 +12,8 @@
 
 namespace fintag::server {
 
+struct JobProgress;
+
 class JobFolder {
  public:
   explicit JobFolder(std::filesystem::path path) : path_(std::move(path)) {}
@@ -25,6 +27,9 @@ class JobFolder {
   absl::StatusOr<JobSpec> ReadSpec() const;  // as ParseJobSpec
   // Only while no trainer writes. `trace_id` is the job's.
   absl::Status AppendState(StateChanged state, const std::string& trace_id) const;
+  // progress.json, replaced at once: what a complete log comes to. DATA_LOSS where it is not what was written.
+  absl::Status WriteProgress(const JobProgress& progress) const;
+  absl::StatusOr<JobProgress> ReadProgress() const;
   // Whether a trainer was ever started here.
   bool TrainerWasStarted() const;
   // Whether the job was under way in the backup that the data folder was restored from.

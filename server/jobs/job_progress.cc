@@ -15,11 +15,7 @@ constexpr size_t kMostEntries = 256;
 std::shared_ptr<JobProgressReader::Entry> JobProgressReader::Find(const std::string& id) {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::shared_ptr<Entry>& entry = entries_[id];
-  if (entry == nullptr) {
-    entry = std::make_shared<Entry>();
-    const std::lock_guard<std::mutex> entry_lock(entry->mutex);
-    entry->reader = EventLogReader::Open(JobFolder(folder_ / id).events());
-  }
+  if (entry == nullptr) entry = std::make_shared<Entry>();
   entry->used = ++uses_;
   std::shared_ptr<Entry> found = entry;
   if (entries_.size() > kMostEntries) {
@@ -29,8 +25,9 @@ std::shared_ptr<JobProgressReader::Entry> JobProgressReader::Find(const std::str
   return found;
 }
 
-absl::Status JobProgressReader::Update(Entry& entry) {
-  if (entry.reader == nullptr) return absl::OkStatus();
+absl::Status JobProgressReader::Update(const std::string& id, Entry& entry) const {
+  if (entry.history.final_state) return absl::OkStatus();
+  if (entry.reader == nullptr) entry.reader = EventLogReader::Open(JobFolder(folder_ / id).events());
   std::vector<Event> events;
   absl::Status read;
   do {
@@ -44,17 +41,22 @@ absl::Status JobProgressReader::Update(Entry& entry) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<JobProgress> JobProgressReader::Read(const std::string& id) {
+absl::StatusOr<JobProgress> JobProgressReader::Read(const std::string& id, bool closed) {
   const std::shared_ptr<Entry> entry = Find(id);
   const std::lock_guard<std::mutex> lock(entry->mutex);
-  if (absl::Status updated = Update(*entry); !updated.ok()) return updated;
+  if (closed && entry->history.progress.last_sequence == 0 && !entry->sum) {
+    if (absl::StatusOr<JobProgress> sum = JobFolder(folder_ / id).ReadProgress(); sum.ok())
+      entry->sum = *std::move(sum);
+  }
+  if (entry->sum) return *entry->sum;
+  if (absl::Status updated = Update(id, *entry); !updated.ok()) return updated;
   return entry->history.progress;
 }
 
 absl::StatusOr<std::vector<Event>> JobProgressReader::ReadCurve(const std::string& id, int64_t after_sequence) {
   const std::shared_ptr<Entry> entry = Find(id);
   const std::lock_guard<std::mutex> lock(entry->mutex);
-  if (absl::Status updated = Update(*entry); !updated.ok()) return updated;
+  if (absl::Status updated = Update(id, *entry); !updated.ok()) return updated;
   return entry->history.curve.After(after_sequence);
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,8 +23,9 @@ class JobProgressReader {
   // `folder` has a folder for each job.
   explicit JobProgressReader(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
-  // Of a damaged log, what stands before the damage.
-  absl::StatusOr<JobProgress> Read(const std::string& id);
+  // Of a damaged log, what stands before the damage. `closed`: the log is complete, and need not be read where the
+  // folder has a sum of it.
+  absl::StatusOr<JobProgress> Read(const std::string& id, bool closed);
   // Progress events after `after_sequence`, thinned (progress_curve.h).
   absl::StatusOr<std::vector<Event>> ReadCurve(const std::string& id, int64_t after_sequence);
   void Forget(const std::string& id);
@@ -31,14 +33,15 @@ class JobProgressReader {
  private:
   struct Entry {
     std::mutex mutex;
-    std::unique_ptr<EventLogReader> reader ABSL_GUARDED_BY(mutex);  // null once the log is complete
+    std::unique_ptr<EventLogReader> reader ABSL_GUARDED_BY(mutex);  // null before the log is read, and after its end
     JobHistory history ABSL_GUARDED_BY(mutex);
-    int64_t used = 0;  // guarded by the reader's own mutex
+    std::optional<JobProgress> sum ABSL_GUARDED_BY(mutex);  // instead of a history, from the folder
+    int64_t used = 0;                                       // guarded by the reader's own mutex
   };
 
   std::shared_ptr<Entry> Find(const std::string& id);
-  // Takes what is new in the log into `entry`, whose mutex is held.
-  static absl::Status Update(Entry& entry);
+  // Takes what is new in the log of `id` into `entry`, whose mutex is held.
+  absl::Status Update(const std::string& id, Entry& entry) const;
 
   const std::filesystem::path folder_;
   std::mutex mutex_;

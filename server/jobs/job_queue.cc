@@ -138,8 +138,9 @@ class Queue : public JobQueue {
   }
 
   absl::StatusOr<JobProgress> Progress(const std::string& id) override {
-    if (absl::StatusOr<Job> job = store().Get(id); !job.ok()) return job.status();
-    return progress_.Read(id);
+    const absl::StatusOr<Job> job = store().Get(id);
+    if (!job.ok()) return job.status();
+    return progress_.Read(id, job->log_closed);
   }
 
   absl::StatusOr<std::vector<Event>> Curve(const std::string& id, int64_t after_sequence) override {

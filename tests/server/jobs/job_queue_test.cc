@@ -7,6 +7,7 @@
 
 #include <atomic>
 
+#include "core/training/training_json.h"
 #include "tests/server/jobs/queue_fixture.h"
 
 namespace fintag::server {
@@ -302,6 +303,35 @@ TEST_F(JobQueueTest, WatchersGoOnFromTheirSequenceNumber) {
   const auto never = [](const Event&) { return true; };
   EXPECT_TRUE(absl::IsOutOfRange(queue_->Watch(id, all.size() + 1, never, [] { return false; })));
   EXPECT_TRUE(absl::IsNotFound(queue_->Watch("nobody", 0, never, [] { return false; })));
+}
+
+TEST_F(JobQueueTest, AClosedJobIsToldWithoutItsLog) {
+  const std::string id = Create(FakeTrainer::kSucceed);
+  WatchToTheEnd(id);
+  WaitFor([&] { return store_->Get(id)->log_closed; });
+  const JobProgress before = queue_->Progress(id).value();
+  const std::vector<Event> curve = queue_->Curve(id, 0).value();
+  ASSERT_THAT(before.epochs, testing::Not(IsEmpty()));
+  const auto expect_same = [&] {
+    RestartServer();
+    const JobProgress after = queue_->Progress(id).value();
+    EXPECT_EQ(after.last_sequence, before.last_sequence);
+    EXPECT_EQ(ToJson(after.latest), ToJson(before.latest));
+    EXPECT_EQ(ToJson(after.word_lookup), ToJson(before.word_lookup));
+    ASSERT_EQ(after.epochs.size(), before.epochs.size());
+    for (size_t i = 0; i < after.epochs.size(); ++i) EXPECT_EQ(ToJson(after.epochs[i]), ToJson(before.epochs[i]));
+  };
+  fs::rename(Folder(id) / "events.log", Folder(id) / "away");
+  expect_same();
+  fs::rename(Folder(id) / "away", Folder(id) / "events.log");
+  EXPECT_EQ(queue_->Curve(id, 0)->size(), curve.size());
+  // By the log where there is no such file, or a damaged one.
+  WriteFile(Folder(id) / "progress.json", "{\"epochs\": [");
+  expect_same();
+  WriteFile(Folder(id) / "progress.json", "{\"epochs\": 1}");
+  expect_same();
+  fs::remove(Folder(id) / "progress.json");
+  expect_same();
 }
 
 TEST_F(JobQueueTest, TheCurveHasTheProgressAfterASequenceNumber) {
