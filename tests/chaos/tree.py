@@ -15,7 +15,7 @@ BELONGS = [
     "{model}/", "{version}/",
     "{version}/(config.json|vocab.txt|model.safetensors|fintag.json|tokenizer_config.json|special_tokens_map.json)",
     "{version}/(precision|version).json",
-    "{job}/", "{job}/(events.log|job.json|trainer.(pid|lock|out))",
+    "{job}/", "{job}/(events.log|progress.json|job.json|trainer.(pid|lock|out))",
     # It may be all there is of a failed job.
     "{failed_job}/checkpoint/",
     "{failed_job}/checkpoint/(config.json|vocab.txt|model.safetensors|fintag.json|tokenizer_config.json"
