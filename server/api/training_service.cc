@@ -1,7 +1,7 @@
 #include "server/api/training_service.h"
 
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
+#include <chrono>
+
 #include "core/text/strings.h"
 #include "core/training/machine_check.h"
 #include "server/api/messages.h"
@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kLongestRequestId = 128;
 // Between two questions whether a watcher is still there: each takes gRPC some 25 us. A write to one who is not fails.
-constexpr absl::Duration kAskCaller = absl::Seconds(1);
+constexpr std::chrono::seconds kAskCaller(1);
 constexpr absl::Duration kJobRetry = absl::Minutes(1);  // no job ends sooner for being asked about
 
 std::string Method(const char* name) { return std::string("fintag.v1.TrainingService/") + name; }
@@ -124,13 +124,14 @@ absl::Status TrainingService::Watch(grpc::ServerContext& context, const fintag::
 
   // The head of the answer at once, so that the caller knows the stream stands.
   writer.SendInitialMetadata();
-  absl::Time ask = absl::Now();
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point ask = Clock::now();
   absl::Status status = queue_.Watch(
       *id, request.after_sequence(), [&](const Event& event) { return writer.Write(ToMessage(event)); },
       [&] {
         if (environment_.stopping) return true;
-        if (absl::Now() < ask) return false;
-        ask = absl::Now() + kAskCaller;
+        if (Clock::now() < ask) return false;
+        ask = Clock::now() + kAskCaller;
         return context.IsCancelled();
       });
   if (!status.ok()) return AboutField(status, "after_sequence");

@@ -297,11 +297,11 @@ absl::Status FollowedJob::Close() {
     if (!appended.ok() && !absl::IsDataLoss(appended) && !absl::IsNotFound(appended)) return appended;
     if (absl::Status read = ReadEvents(); !read.ok()) return read;
   }
-  // A job that ended is asked for far more often than its log is watched. Without it the log is read.
-  if (log_status_.ok()) folder_.WriteProgress(history_.progress).IgnoreError();
   // Registered, or nothing worth keeping. Of a failed job it may be all there is. Before the log counts as closed:
   // after that nobody looks here again.
   if (job_.state != JobState::kFailed) folder_.RemoveCheckpoint();
+  // A job that ended is asked for far more often than its log is watched. Without it the log is read.
+  if (log_status_.ok()) folder_.WriteProgress(history_.progress).IgnoreError();
   absl::Status closed = surroundings_.store.CloseLog(job_.id);
   if (!closed.ok() && !absl::IsNotFound(closed)) return closed;  // NOT_FOUND: it was deleted just now
   done_ = true;

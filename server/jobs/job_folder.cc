@@ -11,7 +11,6 @@
 #include "core/text/strings.h"
 #include "core/training/file_io.h"
 #include "core/training/training_json.h"
-#include "server/jobs/job_queue.h"
 
 namespace fintag::server {
 namespace {

@@ -9,10 +9,9 @@
 #include "absl/status/statusor.h"
 #include "core/training/event_log.h"
 #include "core/training/job_spec.h"
+#include "server/jobs/job_history.h"
 
 namespace fintag::server {
-
-struct JobProgress;
 
 class JobFolder {
  public:

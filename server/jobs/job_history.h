@@ -1,14 +1,23 @@
 // What a job's event log says, summed up.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "core/training/event_log.h"
 #include "core/training/training_options.h"
-#include "server/jobs/job_queue.h"
 #include "server/jobs/progress_curve.h"
 
 namespace fintag::server {
+
+// What one job has done so far, read from its event log.
+struct JobProgress {
+  std::vector<EpochResult> epochs;
+  TrainingProgress latest;  // step 0 before the first
+  Scores word_lookup;
+  int64_t last_sequence = 0;
+};
 
 struct JobHistory {
   JobProgress progress;

@@ -156,7 +156,7 @@ class Queue : public JobQueue {
     bool closed = false;
     Clock::time_point row_check = Clock::now() + kRowCheck;
     for (bool first = true;; first = false) {
-      const int64_t seen = events_news_.count();  // before the log is read: what comes after that is news
+      const int64_t seen = log_news_.count();  // before the log is read: what comes after that is news
       std::vector<Event> events;
       do {
         events.clear();
@@ -182,7 +182,7 @@ class Queue : public JobQueue {
         if (absl::IsNotFound(row.status())) return row.status();
         closed = row.ok() && *row;
       }
-      events_news_.WaitBeyond(seen, kQuiet);
+      log_news_.WaitBeyond(seen, kQuiet);
     }
   }
 
@@ -222,7 +222,7 @@ class Queue : public JobQueue {
     while (true) {
       const Clock::time_point now = Clock::now();
       for (Place& place : places_) Look(place, now);
-      if (std::exchange(events_came_, false)) events_news_.Tell();
+      if (std::exchange(events_came_, false)) log_news_.Tell();
       places_.remove_if([](const Place& place) { return place.job.done(); });
       StartWaiting(now);
       const bool runs =
@@ -301,7 +301,7 @@ class Queue : public JobQueue {
   std::map<std::string, absl::Status> troubles_;  // by job, as last told; of the thread, as places_
   JobProgressReader progress_;
   bool events_came_ = false;  // of the thread
-  News events_news_;          // for the watchers
+  News log_news_;             // for the watchers
   std::list<Place> places_;   // of the thread alone once it runs; in order of their positions
   std::mutex mutex_;
   std::condition_variable news_;

@@ -13,6 +13,7 @@
 #include "core/training/event_log.h"
 #include "server/datasets/dataset_registry.h"
 #include "server/jobs/job.h"
+#include "server/jobs/job_history.h"
 #include "server/jobs/job_store.h"
 #include "server/jobs/launcher.h"
 #include "server/models/model_registry.h"
@@ -29,14 +30,6 @@ struct JobQueueOptions {
   // How often a job whose trainer was killed or lost is started again, from its last epoch (JOB_FOLDER.md).
   int32_t max_restarts = 0;
   double cancel_seconds = 1;  // from SIGTERM to SIGKILL; what follows fits into the second of two
-};
-
-// What one job has done so far, read from its event log.
-struct JobProgress {
-  std::vector<EpochResult> epochs;
-  TrainingProgress latest;  // step 0 before the first
-  Scores word_lookup;
-  int64_t last_sequence = 0;
 };
 
 struct JobObservers {

@@ -18,7 +18,6 @@ namespace {
 constexpr std::string_view kColumns =
     "position, id, state, dataset, base, model, options, request_id, create_time_ms, start_time_ms, end_time_ms, "
     "failure_reason, model_version, trace_id, owner, log_closed";
-constexpr std::string_view kFinal = "state IN ('CANCELLED', 'SUCCEEDED', 'FAILED')";
 
 int64_t NowMs() { return absl::ToUnixMillis(absl::Now()); }
 
@@ -198,7 +197,7 @@ absl::StatusOr<std::vector<Job>> JobStore::NotClosed(std::map<std::string, absl:
 
 absl::Status JobStore::CloseLog(const std::string& id) {
   absl::StatusOr<int64_t> rows =
-      database_.Execute(StrCat("UPDATE jobs SET log_closed = 1 WHERE id = ? AND ", kFinal), {id});
+      database_.Execute(StrCat("UPDATE jobs SET log_closed = 1 WHERE id = ? AND NOT (", kUnfinished, ")"), {id});
   if (!rows.ok()) return rows.status();
   if (*rows > 0) return absl::OkStatus();
   absl::StatusOr<Job> job = Get(id);

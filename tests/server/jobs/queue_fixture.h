@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -43,13 +44,11 @@ class QueueFixture : public testing::Test {
     if (queue_ == nullptr) StartQueue();
     const std::vector<Job> jobs = store_->NotClosed().value();
     for (const Job& job : jobs) queue_->Cancel(job.id).IgnoreError();
-    for (const Job& job : jobs) {
-      for (int i = 0; i < 1000; ++i) {
-        const absl::StatusOr<Job> row = store_->Get(job.id);
-        if (!row.ok() || IsFinal(row->state)) break;
-        Sleep(10);
-      }
-    }
+    const auto ended = [this](const Job& job) {
+      const absl::StatusOr<Job> row = store_->Get(job.id);
+      return !row.ok() || IsFinal(row->state);
+    };
+    for (int i = 0; i < 1000 && !std::all_of(jobs.begin(), jobs.end(), ended); ++i) Sleep(10);
     queue_.reset();
   }
 
