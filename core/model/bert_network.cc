@@ -1,5 +1,6 @@
 #include "core/model/bert_network.h"
 
+#include "core/model/linear.h"
 #include "core/model/packed_attention.h"
 
 namespace fintag {
@@ -57,6 +58,16 @@ int64_t BertNetwork::bytes() const {
     add_norm(layer.output_norm);
   }
   return sum;
+}
+
+int64_t BertNetwork::FilledTokens(int64_t tokens) const {
+  const Dense& dense = layers.front().query_key_value;
+  const bool own = dense.packed != nullptr || (dense.mixed && at::GradMode::is_enabled());
+  return own ? tokens : PaddedRows(tokens, embeddings.words.device());
+}
+
+int64_t BertNetwork::FilledRows(int64_t rows) const {
+  return classifier.packed != nullptr ? rows : PaddedRows(rows, embeddings.words.device());
 }
 
 at::Tensor BertNetwork::Logits(const TokenRun& tokens, const StepDropout& dropout) const {

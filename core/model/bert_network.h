@@ -53,6 +53,11 @@ struct BertNetwork {
   void TrainInMixedPrecision();  // all but the classifier
   int64_t bytes() const;         // of all parameters
 
+  // As many tokens, and as many of them whose logits are wanted, or a few more where LibTorch's products are the faster
+  // for it (linear.h, PaddedRows). Our own take any number.
+  int64_t FilledTokens(int64_t tokens) const;
+  int64_t FilledRows(int64_t rows) const;
+
   // [n, tags], on the parameters' device; recorded for autograd where gradients are on. Dropout is where
   // transformers' BERT has it: after the embeddings' norm, on attention probabilities, after both dense layers that
   // end a block, before the classifier.

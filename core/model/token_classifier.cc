@@ -13,7 +13,6 @@
 #include "absl/strings/str_replace.h"
 #include "core/model/bert_network.h"
 #include "core/model/bert_tensors.h"
-#include "core/model/linear.h"
 #include "core/model/mixed_linear.h"
 #include "core/model/torch_status.h"
 
@@ -105,11 +104,11 @@ at::Tensor LongTensor(const std::vector<int64_t>& values, int64_t padding = 0) {
   return tensor;
 }
 
-// The batch with its tokens filled up to a number of rows that the products like: copies of the first token that
-// belong to no sequence, so that no gradient comes from them.
-TokenRun RunOf(const PackedBatch& batch, const std::vector<int64_t>& rows, at::Device device) {
+// The batch with its tokens and rows filled up to numbers that the network's products like: copies of the first one.
+// Such tokens belong to no sequence, so that no gradient comes from them.
+TokenRun RunOf(const PackedBatch& batch, const std::vector<int64_t>& rows, const BertNetwork& network) {
   const int64_t tokens = batch.tokens();
-  const int64_t padded = PaddedRows(tokens, device);
+  const int64_t padded = network.FilledTokens(tokens);
   TokenRun run;
   run.ids = LongTensor(batch.token_ids, padded - tokens);
   run.offsets = LongTensor(batch.offsets);
@@ -119,7 +118,7 @@ TokenRun RunOf(const PackedBatch& batch, const std::vector<int64_t>& rows, at::D
     for (int64_t i = batch.offsets[s]; i < batch.offsets[s + 1]; ++i) positions[i] = i - batch.offsets[s];
   }
   const int64_t count = static_cast<int64_t>(rows.size());
-  run.rows = LongTensor(rows, PaddedRows(count, device) - count);
+  run.rows = LongTensor(rows, network.FilledRows(count) - count);
   return run;
 }
 
@@ -187,7 +186,7 @@ absl::StatusOr<at::Tensor> TokenClassifier::Logits(const PackedBatch& batch, con
   if (absl::Status status = CheckBatch(batch, rows); !status.ok()) return status;
   return CatchTorch([&]() -> absl::StatusOr<at::Tensor> {
     const c10::InferenceMode inference;
-    const at::Tensor logits = network_->Logits(RunOf(batch, rows, device_), StepDropout());
+    const at::Tensor logits = network_->Logits(RunOf(batch, rows, *network_), StepDropout());
     return logits.narrow(0, 0, static_cast<int64_t>(rows.size())).to(at::kCPU).contiguous();
   });
 }
@@ -198,7 +197,7 @@ at::Tensor TokenClassifier::TrainingLogits(const PackedBatch& batch, const std::
   TORCH_CHECK(status.ok(), std::string(status.message()));
   const StepDropout dropout{config_.hidden_dropout, config_.attention_dropout,
                             config_.classifier_dropout.value_or(config_.hidden_dropout), dropout_seed};
-  return network_->Logits(RunOf(batch, rows, device_), dropout).narrow(0, 0, static_cast<int64_t>(rows.size()));
+  return network_->Logits(RunOf(batch, rows, *network_), dropout).narrow(0, 0, static_cast<int64_t>(rows.size()));
 }
 
 absl::Status TokenClassifier::TrainInMixedPrecision() {
