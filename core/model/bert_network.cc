@@ -1,5 +1,7 @@
 #include "core/model/bert_network.h"
 
+#include <utility>
+
 #include "core/model/linear.h"
 #include "core/model/packed_attention.h"
 
@@ -22,13 +24,18 @@ class DropoutSites {
 }  // namespace
 
 void BertNetwork::Convert(Precision precision) {
+  const ProductKernels* kernels = embeddings.words.is_cpu() ? BestProduct(precision) : nullptr;
+  const bool rounded = precision != Precision::kFloat32 && AttendsRounded() && kernels != nullptr && kernels->rounds;
+  if (kernels != nullptr) {
+    Dense& first = layers.front().query_key_value;
+    projections = std::make_shared<const WordProjections>(embeddings, embedding_norm, first, precision, rounded);
+    first = {};
+  }
   for (EncoderLayer& layer : layers) {
     for (Dense* dense : {&layer.query_key_value, &layer.attention_output, &layer.intermediate, &layer.output}) {
-      *dense = ConvertDense(*dense, precision);
+      if (dense->weight.defined()) *dense = ConvertDense(*dense, precision);
     }
-    Dense& query_key_value = layer.query_key_value;
-    query_key_value.rounded = precision != Precision::kFloat32 && AttendsRounded() && query_key_value.packed &&
-                              query_key_value.packed->kernels->rounds;
+    layer.query_key_value.rounded = rounded;
   }
   classifier = ConvertDense(classifier, Precision::kFloat32);
 }
@@ -42,7 +49,7 @@ void BertNetwork::TrainInMixedPrecision() {
 }
 
 int64_t BertNetwork::bytes() const {
-  int64_t sum = classifier.bytes();
+  int64_t sum = classifier.bytes() + (projections ? projections->bytes() : 0);
   const auto add = [&](const at::Tensor& tensor) { sum += static_cast<int64_t>(tensor.nbytes()); };
   for (const at::Tensor& table : {embeddings.words, embeddings.positions, embeddings.token_types}) add(table);
   const auto add_norm = [&](const LayerNorm& norm) {
@@ -61,7 +68,7 @@ int64_t BertNetwork::bytes() const {
 }
 
 int64_t BertNetwork::FilledTokens(int64_t tokens) const {
-  const Dense& dense = layers.front().query_key_value;
+  const Dense& dense = layers.front().output;
   const bool own = dense.packed != nullptr || (dense.mixed && at::GradMode::is_enabled());
   return own ? tokens : PaddedRows(tokens, embeddings.words.device());
 }
@@ -73,11 +80,18 @@ int64_t BertNetwork::FilledRows(int64_t rows) const {
 at::Tensor BertNetwork::Logits(const TokenRun& tokens, const StepDropout& dropout) const {
   DropoutSites sites(dropout);
   at::Tensor hidden = EmbeddingSum(tokens.ids, tokens.positions, embeddings);
-  hidden = ResidualLayerNorm(hidden, at::Tensor(), embedding_norm, Dropout());
-  hidden = ApplyDropout(hidden, sites.Hidden());
+  at::Tensor projected;  // the first layer's queries, keys and values, where they cost no product
+  if (projections) {
+    NormalizedRows normalized = NormalizeRows(hidden, embedding_norm);
+    projected = projections->Project(tokens.ids, tokens.positions, normalized.rstd);
+    hidden = std::move(normalized.y);
+  } else {
+    hidden = ApplyDropout(ResidualLayerNorm(hidden, at::Tensor(), embedding_norm, Dropout()), sites.Hidden());
+  }
   for (const EncoderLayer& layer : layers) {
+    if (!projected.defined()) projected = Apply(layer.query_key_value, hidden);
     at::Tensor context =
-        PackedAttention(Apply(layer.query_key_value, hidden), tokens.offsets, heads, sites.Attention());
+        PackedAttention(std::exchange(projected, at::Tensor()), tokens.offsets, heads, sites.Attention());
     // Beyond the last attention no token sees another: the others' rows can go.
     if (&layer == &layers.back()) {
       const at::Tensor rows = tokens.rows.to(hidden.device());

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "core/model/bert_config.h"
@@ -11,6 +12,7 @@
 #include "core/model/dropout.h"
 #include "core/model/embeddings.h"
 #include "core/model/layer_norm.h"
+#include "core/model/word_projections.h"
 
 namespace fintag {
 
@@ -43,6 +45,7 @@ struct BertNetwork {
   EmbeddingTables embeddings;
   LayerNorm embedding_norm;
   std::vector<EncoderLayer> layers;
+  std::shared_ptr<const WordProjections> projections;  // a tagger's in place of the first layer's query_key_value
   Dense classifier;
   int64_t heads = 1;
   Activation activation = Activation::kGelu;

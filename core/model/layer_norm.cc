@@ -30,17 +30,15 @@ Normalized Forward(const at::Tensor& x, const at::Tensor& residual, const LayerN
   const at::Tensor other = residual.defined() ? residual.contiguous() : at::Tensor();
   Normalized result;
   result.y = at::empty_like(input);
-  if (keep) {
-    result.normalized = at::empty_like(input);
-    result.rstd = at::empty({input.size(0)}, input.options());
-  }
+  result.rstd = at::empty({input.size(0)}, input.options());
+  if (keep) result.normalized = at::empty_like(input);
   const LayerNormForward arguments{.x = input.const_data_ptr<float>(),
                                    .residual = other.defined() ? other.const_data_ptr<float>() : nullptr,
                                    .weight = norm.weight.const_data_ptr<float>(),
                                    .bias = norm.bias.const_data_ptr<float>(),
                                    .y = result.y.mutable_data_ptr<float>(),
                                    .normalized = keep ? result.normalized.mutable_data_ptr<float>() : nullptr,
-                                   .rstd = keep ? result.rstd.mutable_data_ptr<float>() : nullptr,
+                                   .rstd = result.rstd.mutable_data_ptr<float>(),
                                    .columns = input.size(1),
                                    .epsilon = static_cast<float>(norm.epsilon),
                                    .dropout = BitsOf(dropout)};
@@ -115,6 +113,11 @@ at::Tensor ResidualLayerNorm(const at::Tensor& x, const at::Tensor& residual, co
   const std::optional<at::Tensor> present = residual.defined() ? std::optional(residual) : std::nullopt;
   return ResidualLayerNormFunction::apply(x, present, norm.weight, norm.bias, norm.epsilon, dropout.probability,
                                           static_cast<int64_t>(dropout.key));
+}
+
+NormalizedRows NormalizeRows(const at::Tensor& x, const LayerNorm& norm) {
+  const Normalized result = Forward(x, at::Tensor(), norm, Dropout(), /*keep=*/false);
+  return {result.y, result.rstd};
 }
 
 at::Tensor ResidualLayerNormReference(const at::Tensor& x, const at::Tensor& residual, const LayerNorm& norm,

@@ -18,6 +18,13 @@ struct LayerNorm {
 at::Tensor ResidualLayerNorm(const at::Tensor& x, const at::Tensor& residual, const LayerNorm& norm,
                              const Dropout& dropout);
 
+// LayerNorm(x) without gradients, x on the CPU, and the reciprocal deviations of its rows, [tokens].
+struct NormalizedRows {
+  at::Tensor y;
+  at::Tensor rstd;
+};
+NormalizedRows NormalizeRows(const at::Tensor& x, const LayerNorm& norm);
+
 // The same in plain LibTorch operations: the one used on other devices, and what the tests compare to.
 at::Tensor ResidualLayerNormReference(const at::Tensor& x, const at::Tensor& residual, const LayerNorm& norm,
                                       const Dropout& dropout);

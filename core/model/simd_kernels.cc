@@ -12,10 +12,10 @@
 // Each level includes the same loops under its own target, so that one binary runs everywhere. Nothing of the standard
 // library is used inside: an inline function of it, compiled for AVX-512, could be the copy that the linker keeps.
 #define FINTAG_INLINE static inline __attribute__((always_inline))
-#define FINTAG_KERNEL_TABLE(level)                                                                        \
-  const SimdKernels kTable = {level,       DropoutRows,      LayerNormForwardRows, LayerNormBackwardRows, \
-                              GeluForward, GeluBackward,     ColumnSums,           TransposeColumns,      \
-                              Add,         AttentionForward, AttentionBackward}
+#define FINTAG_KERNEL_TABLE(level)                                                                      \
+  const SimdKernels kTable = {level,       DropoutRows,    LayerNormForwardRows, LayerNormBackwardRows, \
+                              GeluForward, GeluBackward,   ColumnSums,           TransposeColumns,      \
+                              Add,         ScaledSumOfRow, AttentionForward,     AttentionBackward}
 
 namespace fintag {
 

@@ -39,6 +39,17 @@ struct LayerNormBackward {
   DropoutBits dropout;
 };
 
+// y = (a + b) factor + c, element by element; in bfloat16 where `rounded` is not null.
+struct ScaledSum {
+  const float* a;  // all [count]
+  const float* b;
+  float factor;
+  const float* c;
+  float* y;
+  uint16_t* rounded;
+  int64_t count;
+};
+
 // One head of one sequence. Row i of q, k, v, dq, dk, dv is `stride` floats after row i - 1; of out, dout
 // `out_stride`; of lse `lse_stride`.
 struct AttentionHead {
@@ -101,6 +112,7 @@ struct SimdKernels {
   // y[c, r] = x[r, c] for columns begin to end.
   void (*transpose)(const float* x, float* y, int64_t rows, int64_t columns, int64_t begin, int64_t end);
   void (*add)(const float* x, float* y, int64_t count);  // y += x
+  void (*scaled_sum)(const ScaledSum& sum);
   void (*attention_forward)(const AttentionHead& head);
   void (*attention_backward)(const AttentionHead& head);
 };

@@ -137,3 +137,24 @@ void Add(const float* x, float* y, int64_t count) {
     Store(y + i, Load(y + i, n) + Load(x + i, n), n);
   }
 }
+
+// A vector of bfloat16, rounded to even. Not a number stays so.
+typedef uint16_t Half __attribute__((vector_size(FINTAG_VECTOR_BYTES / 2)));
+FINTAG_INLINE Half RoundToHalf(F value) {
+  const U bits = reinterpret_cast<U>(value);
+  const U rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+  return __builtin_convertvector(value == value ? rounded : (bits >> 16) | 0x40, Half);
+}
+
+void ScaledSumOfRow(const ScaledSum& sum) {
+  for (int64_t i = 0; i < sum.count; i += kLanes) {
+    const int64_t n = Lanes(sum.count - i);
+    const F value = (Load(sum.a + i, n) + Load(sum.b + i, n)) * sum.factor + Load(sum.c + i, n);
+    if (sum.rounded == nullptr) {
+      Store(sum.y + i, value, n);
+    } else {
+      const Half half = RoundToHalf(value);
+      __builtin_memcpy(sum.rounded + i, &half, static_cast<size_t>(n) * sizeof(uint16_t));
+    }
+  }
+}

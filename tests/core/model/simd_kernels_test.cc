@@ -3,9 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
+#include <limits>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace fintag {
@@ -96,6 +99,49 @@ TEST_P(SimdKernelsTest, ComputesElementsAndColumns) {
       return y;
     };
     ExpectNear(run(level), run(best), 1e-5f);
+  });
+}
+
+TEST_P(SimdKernelsTest, ScalesSums) {
+  WithLevel([](const SimdKernels& level, const SimdKernels& best) {
+    constexpr int64_t kCount = 83;
+    const auto run = [&](const SimdKernels& kernels, uint16_t* rounded) {
+      const Floats a = Random(kCount, 9), b = Random(kCount, 10), c = Random(kCount, 11);
+      Floats y(kCount);
+      kernels.scaled_sum({a.data(), b.data(), 1.7f, c.data(), y.data(), rounded, kCount});
+      return y;
+    };
+    const Floats y = run(level, nullptr);
+    ExpectNear(y, run(best, nullptr), 1e-5f);
+    std::vector<uint16_t> rounded(kCount + 1, 12345);
+    run(level, rounded.data());
+    for (int64_t i = 0; i < kCount; ++i) {
+      EXPECT_NEAR(std::bit_cast<float>(uint32_t{rounded[i]} << 16), y[i], std::fabs(y[i]) / 256) << i;
+    }
+    EXPECT_EQ(rounded[kCount], 12345);  // nothing is written beyond
+  });
+}
+
+TEST_P(SimdKernelsTest, RoundsToEven) {
+  WithLevel([](const SimdKernels& level, const SimdKernels&) {
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    const std::vector<std::pair<float, uint16_t>> cases = {
+        {0.0f, 0},
+        {-0.0f, 0x8000},
+        {1.0f, 0x3f80},
+        {std::bit_cast<float>(0x3f808000u), 0x3f80},  // halfway between two, the lower is even
+        {std::bit_cast<float>(0x3f818000u), 0x3f82},
+        {std::bit_cast<float>(0x3f808001u), 0x3f81},
+        {std::bit_cast<float>(0x7f7fffffu), 0x7f80},  // the largest float
+        {-kInfinity, 0xff80},
+        {std::bit_cast<float>(0x7fffffffu), 0x7fff},  // not a number
+        {std::bit_cast<float>(0x7f800001u), 0x7fc0}};
+    for (const auto& [value, expected] : cases) {
+      const Floats negative(1, -0.0f);
+      uint16_t rounded = 0;
+      level.scaled_sum({&value, negative.data(), 1, negative.data(), nullptr, &rounded, 1});
+      EXPECT_EQ(rounded, expected) << value;
+    }
   });
 }
 
