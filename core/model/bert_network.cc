@@ -40,10 +40,11 @@ void BertNetwork::Convert(Precision precision) {
   classifier = ConvertDense(classifier, Precision::kFloat32);
 }
 
-void BertNetwork::TrainInMixedPrecision() {
+void BertNetwork::TrainInMixedPrecision(bool rounded_gradients) {
   for (EncoderLayer& layer : layers) {
     for (Dense* dense : {&layer.query_key_value, &layer.attention_output, &layer.intermediate, &layer.output}) {
       dense->mixed = true;
+      if (rounded_gradients) dense->weight.set_grad_dtype(at::kBFloat16);
     }
   }
 }

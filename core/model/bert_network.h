@@ -53,8 +53,10 @@ struct BertNetwork {
   // Every linear layer in the form that tags, in `precision` but for the classifier, which is small and decides:
   // float32.
   void Convert(Precision precision);
-  void TrainInMixedPrecision();  // all but the classifier
-  int64_t bytes() const;         // of all parameters
+  // All but the classifier. The weights' gradients are float32, or bfloat16 where they may be rounded, on the CPU
+  // alone.
+  void TrainInMixedPrecision(bool rounded_gradients);
+  int64_t bytes() const;  // of all parameters
 
   // As many tokens, and as many of them whose logits are wanted, or a few more where LibTorch's products are the faster
   // for it (linear.h, PaddedRows). Our own take any number.

@@ -102,9 +102,11 @@ Factor RowsOfColumns(const at::Tensor& x) {
   return rows;
 }
 
-// [rows, columns] + bias, [columns].
-at::Tensor Multiply(const Factor& rows, const Factor& panels, const at::Tensor& bias) {
-  at::Tensor y = at::empty({rows.count, panels.count}, at::kFloat);
+// [rows, columns] + bias, [columns]; in float32 or bfloat16.
+at::Tensor Multiply(const Factor& rows, const Factor& panels, const at::Tensor& bias,
+                    at::ScalarType type = at::kFloat) {
+  const bool rounded = type == at::kBFloat16;
+  at::Tensor y = at::empty({rows.count, panels.count}, type);
   at::Tensor padded = bias;
   const int64_t columns = Panels(Kernels(), panels.count) * Kernels().panel_columns;
   if (!bias.defined() || bias.numel() < columns) {
@@ -117,10 +119,12 @@ at::Tensor Multiply(const Factor& rows, const Factor& panels, const at::Tensor& 
                               .weight_scale = nullptr,
                               .start = nullptr,
                               .bias = padded.const_data_ptr<float>(),
-                              .y = y.mutable_data_ptr<float>(),
+                              .y = rounded ? nullptr : y.mutable_data_ptr<float>(),
                               .groups = rows.width,
                               .columns = panels.count,
-                              .gelu = false};
+                              .gelu = false,
+                              .rounded = rounded ? static_cast<uint16_t*>(y.mutable_data_ptr()) : nullptr,
+                              .rounded_stride = panels.count};
   ProductParts(Kernels(), rows.count, panels.count).Run([&](const ProductPart& part) {
     MultiplyPart(Kernels(), product, part);
   });
@@ -144,7 +148,8 @@ class MixedLinearFunction : public torch::autograd::Function<MixedLinearFunction
     if (context->needs_input_grad(0)) {
       dx = Multiply(RowsOf(dy), PanelsOfColumns(saved[1].detach().contiguous()), at::Tensor());
     }
-    at::Tensor dweight = Multiply(RowsOfColumns(dy), PanelsOfColumns(saved[0]), at::Tensor());
+    const at::ScalarType type = saved[1].grad_dtype().value_or(at::kFloat);
+    at::Tensor dweight = Multiply(RowsOfColumns(dy), PanelsOfColumns(saved[0]), at::Tensor(), type);
     return {dx, dweight, SumOfRows(dy)};
   }
 };

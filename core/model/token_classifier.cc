@@ -200,12 +200,12 @@ at::Tensor TokenClassifier::TrainingLogits(const PackedBatch& batch, const std::
   return network_->Logits(RunOf(batch, rows, *network_), dropout).narrow(0, 0, static_cast<int64_t>(rows.size()));
 }
 
-absl::Status TokenClassifier::TrainInMixedPrecision() {
+absl::Status TokenClassifier::TrainInMixedPrecision(bool adds_gradients) {
   if (device_.is_cpu() && !HasMixedLinear()) {
     return absl::FailedPreconditionError(
         "precision bf16: this processor has no instructions for bfloat16; train with precision fp32");
   }
-  network_->TrainInMixedPrecision();
+  network_->TrainInMixedPrecision(/*rounded_gradients=*/device_.is_cpu() && !adds_gradients);
   return absl::OkStatus();
 }
 

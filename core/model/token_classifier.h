@@ -52,9 +52,10 @@ class TokenClassifier {
   int64_t parameter_count() const;
 
   // From here on TrainingLogits() computes the encoder's linear layers with factors rounded to bfloat16 (on the CPU by
-  // mixed_linear.h); parameters and Logits() stay float32. FAILED_PRECONDITION where the processor has no instructions
-  // for it.
-  absl::Status TrainInMixedPrecision();
+  // mixed_linear.h); parameters and Logits() stay float32. On the CPU the gradients of these layers' weights are
+  // rounded too, unless the caller `adds_gradients` of several batches. FAILED_PRECONDITION where the processor has no
+  // instructions for it.
+  absl::Status TrainInMixedPrecision(bool adds_gradients);
 
   // From here on the model tags and does nothing else, parameters() is empty: the encoder's linear layers have their
   // weights in `precision` and as its products read them. INVALID_ARGUMENT for int8 on another device than the CPU.

@@ -20,10 +20,14 @@ struct AdamCoefficients {
 // Hutter 2017, arXiv:1711.05101):
 //   first = beta1 first + (1 - beta1) g;  second = beta2 second + (1 - beta2) g^2
 //   parameter = keep parameter - step_size first / (second_scale sqrt(second) + epsilon)
+// Gradients are float32 or, as 16 bits each, bfloat16.
 void AdamUpdate(const AdamCoefficients& coefficients, const float* gradient, int64_t size, float* parameter,
+                float* first, float* second);
+void AdamUpdate(const AdamCoefficients& coefficients, const uint16_t* gradient, int64_t size, float* parameter,
                 float* first, float* second);
 
 // Sum of squares. Its order of additions depends on `size` alone.
 double SumOfSquares(const float* values, int64_t size);
+double SumOfSquares(const uint16_t* values, int64_t size);
 
 }  // namespace fintag

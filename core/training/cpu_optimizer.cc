@@ -18,13 +18,24 @@ constexpr int64_t kChunk = 1 << 14;    // elements one thread takes at a time: i
 
 // A run of elements that lie together in parameter, gradient and moments.
 struct Piece {
-  const float* gradient;
+  const void* gradient;
+  bool rounded;  // the gradient is bfloat16, else float32
   float* parameter;
   float* first;
   float* second;
   int64_t size;
   bool decays;
 };
+
+// Calls `use` with the gradient of `piece` in its type.
+template <typename Use>
+void WithGradient(const Piece& piece, const Use& use) {
+  if (piece.rounded) {
+    use(static_cast<const uint16_t*>(piece.gradient));
+  } else {
+    use(static_cast<const float*>(piece.gradient));
+  }
+}
 
 // Calls `run(i)` for each of `pieces`, from several threads. A thread takes about kChunk elements at a time: an
 // embedding's rows are pieces too, and a share of all pieces by their number would leave one thread nearly all the
@@ -96,7 +107,8 @@ class ActiveRows {
   void AddPieces(float* parameter, bool decays, std::vector<Piece>& pieces) {
     for (size_t slot = 0; slot < rows_.size(); ++slot) {
       const int64_t at = static_cast<int64_t>(slot) * width_;
-      pieces.push_back({&gradient_[at], parameter + rows_[slot] * width_, &first_[at], &second_[at], width_, decays});
+      pieces.push_back(
+          {&gradient_[at], false, parameter + rows_[slot] * width_, &first_[at], &second_[at], width_, decays});
     }
   }
 
@@ -152,7 +164,9 @@ class CpuOptimizer : public Optimizer {
     decaying.keep = static_cast<float>(1 - learning_rate * options_.weight_decay);
     ForEachPiece(pieces, [&](size_t i) {
       const Piece& p = pieces[i];
-      AdamUpdate(p.decays ? decaying : c, p.gradient, p.size, p.parameter, p.first, p.second);
+      WithGradient(p, [&](const auto* gradient) {
+        AdamUpdate(p.decays ? decaying : c, gradient, p.size, p.parameter, p.first, p.second);
+      });
     });
     for (Slot& slot : slots_) {
       if (slot.active != nullptr && slot.decays && options_.weight_decay > 0) {
@@ -232,20 +246,23 @@ class CpuOptimizer : public Optimizer {
     }
     if (!slot.gradient.defined()) slot.gradient = at::zeros_like(slot.first);
     if (slot.gradient.is_sparse()) slot.gradient = slot.gradient.to_dense();
-    slot.gradient = slot.gradient.to(at::kFloat).contiguous();
-    const auto* gradient = slot.gradient.const_data_ptr<float>();
+    const bool rounded = slot.gradient.scalar_type() == at::kBFloat16;
+    slot.gradient = slot.gradient.to(rounded ? at::kBFloat16 : at::kFloat).contiguous();
+    const auto* gradient = static_cast<const char*>(slot.gradient.const_data_ptr());
     auto* first = slot.first.mutable_data_ptr<float>();
     auto* second = slot.second.mutable_data_ptr<float>();
     for (int64_t begin = 0; begin < slot.parameter.numel(); begin += kChunk) {
-      pieces.push_back({gradient + begin, parameter + begin, first + begin, second + begin,
-                        std::min(kChunk, slot.parameter.numel() - begin), slot.decays});
+      pieces.push_back({gradient + begin * slot.gradient.element_size(), rounded, parameter + begin, first + begin,
+                        second + begin, std::min(kChunk, slot.parameter.numel() - begin), slot.decays});
     }
   }
 
   // Sums of the pieces are added in their order, so that the number of threads does not matter.
   static double GlobalNorm(const std::vector<Piece>& pieces) {
     std::vector<double> squares(pieces.size());
-    ForEachPiece(pieces, [&](size_t i) { squares[i] = SumOfSquares(pieces[i].gradient, pieces[i].size); });
+    ForEachPiece(pieces, [&](size_t i) {
+      WithGradient(pieces[i], [&](const auto* gradient) { squares[i] = SumOfSquares(gradient, pieces[i].size); });
+    });
     double total = 0;
     for (const double square : squares) total += square;
     return std::sqrt(total);

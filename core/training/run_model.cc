@@ -78,7 +78,8 @@ absl::StatusOr<std::unique_ptr<TokenClassifier>> LoadRunModel(const TrainingInpu
   if (!model.ok()) return model.status();
   if (options.dropout) (*model)->set_dropout(*options.dropout);
   if (options.precision == "bf16") {
-    if (absl::Status mixed = (*model)->TrainInMixedPrecision(); !mixed.ok()) return mixed;
+    const bool adds_gradients = ranks != nullptr || options.gradient_accumulation > 1;
+    if (absl::Status mixed = (*model)->TrainInMixedPrecision(adds_gradients); !mixed.ok()) return mixed;
   }
   start.parameters = (*model)->parameter_count();
   return model;

@@ -42,6 +42,19 @@ TEST_F(MixedLinearTest, EqualsProductsOfRoundedFactorsAtRandomShapes) {
   }
 }
 
+TEST_F(MixedLinearTest, RoundsTheWeightsGradientWhereItMay) {
+  const at::Tensor x = Leaf({130, 70});
+  const at::Tensor weight = Leaf({90, 70});
+  const at::Tensor rounding = CopyOfLeaf(weight);
+  rounding.set_grad_dtype(at::kBFloat16);
+  const at::Tensor bias = Leaf({90});
+  const at::Tensor dy = at::randn({130, 90});
+  MixedLinear(x, weight, bias).backward(dy);
+  MixedLinear(x, rounding, bias).backward(dy);
+  ASSERT_EQ(rounding.grad().scalar_type(), at::kBFloat16);
+  EXPECT_TRUE(at::equal(rounding.grad(), weight.grad().to(at::kBFloat16)));
+}
+
 TEST_F(MixedLinearTest, IsTheSameWithAnyNumberOfThreads) {
   const at::Tensor x = Leaf({130, 70});
   const at::Tensor weight = Leaf({90, 70});

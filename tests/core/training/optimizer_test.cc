@@ -150,6 +150,23 @@ TEST(Optimizer, SparseAndDenseGradientsGiveTheSameBytes) {
   for (size_t i = 0; i < dense.size(); ++i) EXPECT_TRUE(at::equal(dense[i].second, sparse[i].second)) << i;
 }
 
+TEST(Optimizer, TakesGradientsInBFloat16) {
+  const Parameters exact = SomeParameters();
+  const Parameters rounded = Copy(exact);
+  for (const auto& [name, value] : rounded) value.set_grad_dtype(at::kBFloat16);
+  const auto exact_optimizer = MakeCpuOptimizer(exact, {});
+  const auto rounded_optimizer = MakeCpuOptimizer(rounded, {});
+  for (int step = 0; step < 6; ++step) {
+    const std::vector<at::Tensor> gradients = DenseGradients(exact, step);
+    for (size_t i = 0; i < exact.size(); ++i) {
+      rounded[i].second.mutable_grad() = gradients[i].to(at::kBFloat16);
+      exact[i].second.mutable_grad() = rounded[i].second.grad().to(at::kFloat);
+    }
+    EXPECT_EQ(exact_optimizer->Step(0.01), rounded_optimizer->Step(0.01));
+  }
+  for (size_t i = 0; i < exact.size(); ++i) EXPECT_TRUE(at::equal(exact[i].second, rounded[i].second)) << i;
+}
+
 TEST(Optimizer, NumberOfThreadsChangesNoByte) {
   std::vector<Parameters> results;
   for (const int threads : {1, 2, 3}) {
@@ -201,6 +218,9 @@ TEST(AdamKernel, SumsSquaresOfAnyLength) {
     const at::Tensor values = at::randn({size});
     const double expected = values.to(at::kDouble).square().sum().item<double>();
     EXPECT_NEAR(SumOfSquares(values.const_data_ptr<float>(), size), expected, 1e-6 * expected + 1e-12);
+    const at::Tensor rounded = values.to(at::kBFloat16);
+    EXPECT_EQ(SumOfSquares(static_cast<const uint16_t*>(rounded.const_data_ptr()), size),
+              SumOfSquares(rounded.to(at::kFloat).const_data_ptr<float>(), size));
   }
 }
 

