@@ -205,7 +205,6 @@ namespace avx2 {
 namespace {
 #define FINTAG_VECTOR_BYTES 32
 #include "core/model/simd_vector.inl"
-#undef FINTAG_VECTOR_BYTES
 
 constexpr int64_t kPanelColumns = 16;
 constexpr int64_t kGroupRows = 6;       // of 2 vectors, beside 2 of weights and one of inputs: 15 registers of 16
@@ -246,6 +245,42 @@ const ProductKernels kInt8 = {"avx2",  Precision::kInt8, 2, 1, kPanelColumns, 1,
                               nullptr, int8::Product};
 }  // namespace
 }  // namespace avx2
+#pragma GCC pop_options
+
+// Processors without AVX-512 that multiply 8-bit integers all the same.
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,avxvnni")
+namespace avx2_vnni {
+namespace {
+#include "core/model/simd_vector.inl"
+#undef FINTAG_VECTOR_BYTES
+
+using avx2::kFetchesAhead;
+using avx2::kGroupRows;
+using avx2::kGroupsAtOnce;
+using avx2::kPanelColumns;
+using avx2::kUnrolled;
+
+using Sums = I;
+using Element = uint8_t;
+constexpr bool kScaled = true;
+FINTAG_INLINE I MultiplyAdd(I sums, I inputs, I weights) {
+  return reinterpret_cast<I>(_mm256_dpbusd_avx_epi32(reinterpret_cast<__m256i>(sums), reinterpret_cast<__m256i>(inputs),
+                                                     reinterpret_cast<__m256i>(weights)));
+}
+FINTAG_INLINE void Round(F values, Element* to) {
+  const __m256i wide = _mm256_cvtps_epi32(reinterpret_cast<__m256>(values));
+  const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(wide), _mm256_extracti128_si256(wide, 1));
+  const __m128i rounded = _mm_xor_si128(_mm_packs_epi16(words, words), _mm_set1_epi8(-128));  // adds 128
+  __builtin_memcpy(to, &rounded, 8);
+}
+#include "core/model/simd_product.inl"
+//
+#include "core/model/simd_convert.inl"
+
+const ProductKernels kInt8 = {"avxvnni", Precision::kInt8, 4, 1, kPanelColumns, 1, 128, Convert, nullptr, Product};
+}  // namespace
+}  // namespace avx2_vnni
 #pragma GCC pop_options
 #endif
 
@@ -309,13 +344,22 @@ bool HasTiles() {
   return kHas;
 }
 
+bool HasAvx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+
+// g++ 12 has no name for it.
+bool HasAvxVnni() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  constexpr unsigned kAvxVnni = 1u << 4;
+  return HasAvx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & kAvxVnni) != 0;
+}
+
 bool HasAvx512() {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 #endif
 
-constexpr const char* kLevels[] = {"amx", "avx512", "avx2", "generic"};
+constexpr const char* kLevels[] = {"amx", "avx512", "avxvnni", "avx2", "generic"};
 
 }  // namespace
 
@@ -332,7 +376,8 @@ const ProductKernels* ProductLevel(Precision precision, const char* level) {
     if (precision == Precision::kBFloat16 && __builtin_cpu_supports("avx512bf16")) return &avx512_small::kBFloat16;
     if (precision == Precision::kInt8 && __builtin_cpu_supports("avx512vnni")) return &avx512_small::kInt8;
   }
-  if (std::strcmp(level, "avx2") == 0 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+  if (std::strcmp(level, "avxvnni") == 0 && precision == Precision::kInt8 && HasAvxVnni()) return &avx2_vnni::kInt8;
+  if (std::strcmp(level, "avx2") == 0 && HasAvx2()) {
     if (precision == Precision::kFloat32) return &avx2::kFloat32;
     if (precision == Precision::kInt8) return &avx2::kInt8;
   }

@@ -30,7 +30,7 @@ struct PackedProduct {
 };
 
 struct ProductKernels {
-  const char* level;  // "amx", "avx512", "avx2", "generic"
+  const char* level;  // "amx", "avx512", "avxvnni", "avx2", "generic"
   Precision precision;
   int64_t group_inputs;      // inputs in a group
   int64_t group_multiple;    // a row's groups are a multiple of this

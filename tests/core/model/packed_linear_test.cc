@@ -139,7 +139,7 @@ TEST(PackedLinear, EightBitsAreTheSameAtEveryLevel) {
   const at::Tensor weight = at::randn({50, 200});
   const at::Tensor bias = at::randn({50});
   const at::Tensor expected = PackedLinear(x, PackWeight(weight, bias, *ProductLevel(Precision::kInt8, "generic")));
-  for (const char* name : {"amx", "avx512", "avx2"}) {
+  for (const char* name : {"amx", "avx512", "avxvnni", "avx2"}) {
     const ProductKernels* level = ProductLevel(Precision::kInt8, name);
     if (level == nullptr) continue;
     // The sums are equal; what is multiplied and added to them may be rounded once or twice.

@@ -131,7 +131,7 @@ std::string NameOfLevel(const testing::TestParamInfo<std::tuple<Precision, const
 }
 INSTANTIATE_TEST_SUITE_P(Levels, ProductKernelsTest,
                          testing::Combine(testing::Values(Precision::kFloat32, Precision::kBFloat16, Precision::kInt8),
-                                          testing::Values("amx", "avx512", "avx2", "generic")),
+                                          testing::Values("amx", "avx512", "avxvnni", "avx2", "generic")),
                          NameOfLevel);
 
 TEST(ProductKernels, BestLevelIsOneOfThem) {
