@@ -29,7 +29,7 @@ void BertNetwork::Convert(Precision precision) {
   if (kernels != nullptr) {
     Dense& first = layers.front().query_key_value;
     projections = std::make_shared<const WordProjections>(embeddings, embedding_norm, first, precision, rounded);
-    first = {};
+    first = {};  // its product is there instead
   }
   for (EncoderLayer& layer : layers) {
     for (Dense* dense : {&layer.query_key_value, &layer.attention_output, &layer.intermediate, &layer.output}) {

@@ -138,12 +138,12 @@ void Add(const float* x, float* y, int64_t count) {
   }
 }
 
-// A vector of bfloat16, rounded to even. Not a number stays so.
-typedef uint16_t Half __attribute__((vector_size(FINTAG_VECTOR_BYTES / 2)));
-FINTAG_INLINE Half RoundToHalf(F value) {
+// A vector of bfloat16, rounded to even, where the processor need have no instruction for it. Not a number stays so.
+typedef uint16_t Rounded __attribute__((vector_size(FINTAG_VECTOR_BYTES / 2)));
+FINTAG_INLINE Rounded RoundBits(F value) {
   const U bits = reinterpret_cast<U>(value);
   const U rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-  return __builtin_convertvector(value == value ? rounded : (bits >> 16) | 0x40, Half);
+  return __builtin_convertvector(value == value ? rounded : (bits >> 16) | 0x40, Rounded);
 }
 
 void ScaledSumOfRow(const ScaledSum& sum) {
@@ -153,8 +153,8 @@ void ScaledSumOfRow(const ScaledSum& sum) {
     if (sum.rounded == nullptr) {
       Store(sum.y + i, value, n);
     } else {
-      const Half half = RoundToHalf(value);
-      __builtin_memcpy(sum.rounded + i, &half, static_cast<size_t>(n) * sizeof(uint16_t));
+      const Rounded rounded = RoundBits(value);
+      __builtin_memcpy(sum.rounded + i, &rounded, static_cast<size_t>(n) * sizeof(uint16_t));
     }
   }
 }
