@@ -247,7 +247,8 @@ class CpuOptimizer : public Optimizer {
     if (!slot.gradient.defined()) slot.gradient = at::zeros_like(slot.first);
     if (slot.gradient.is_sparse()) slot.gradient = slot.gradient.to_dense();
     const bool rounded = slot.gradient.scalar_type() == at::kBFloat16;
-    slot.gradient = slot.gradient.to(rounded ? at::kBFloat16 : at::kFloat).contiguous();
+    if (!rounded) slot.gradient = slot.gradient.to(at::kFloat);
+    slot.gradient = slot.gradient.contiguous();
     const auto* gradient = static_cast<const char*>(slot.gradient.const_data_ptr());
     auto* first = slot.first.mutable_data_ptr<float>();
     auto* second = slot.second.mutable_data_ptr<float>();

@@ -30,9 +30,9 @@ class Optimizer {
 
   // One update by the gradients that the parameters hold, which are taken away afterwards. A parameter without a
   // gradient counts as one whose gradient is zero. A sparse gradient (rows of the word embedding) gives the same
-  // result as its dense form; rows that never had one are not touched, since their moments are zero. Gradients are
-  // float32 or bfloat16. Returns the gradients' global norm before clipping; MakeFusedOptimizer's returns 0, since on
-  // CUDA it would have to wait for it.
+  // result as its dense form; rows that never had one are not touched, since their moments are zero. Sparse
+  // gradients are float32, others that or bfloat16. Returns the gradients' global norm before clipping;
+  // MakeFusedOptimizer's returns 0, since on CUDA it would have to wait for it.
   virtual double Step(double learning_rate) = 0;
 
   // A copy; and back, into an optimiser of the same kind and parameters that has not stepped yet: it goes on bit for
