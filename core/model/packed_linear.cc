@@ -9,11 +9,31 @@
 namespace fintag {
 namespace {
 
-// [rows, n] to whole numbers -127 to 127, still as floats, and the rows' scales [rows, 1].
-std::pair<at::Tensor, at::Tensor> QuantizeRows(const at::Tensor& x) {
-  const at::Tensor magnitude = x.abs().amax(1, /*keepdim=*/true);
+// [rows, n] to whole numbers -127 to 127, still as floats, and the rows' scales [rows, 1]: `magnitude`, [rows, 1] and
+// at least a row's largest, becomes 127.
+std::pair<at::Tensor, at::Tensor> QuantizeRows(const at::Tensor& x, const at::Tensor& magnitude) {
   const at::Tensor inverse = at::where(magnitude > 0, 127.0 / magnitude, at::zeros_like(magnitude));
   return {at::round(x * inverse), magnitude / 127.0};
+}
+
+std::pair<at::Tensor, at::Tensor> QuantizeRows(const at::Tensor& x) {
+  return QuantizeRows(x, x.abs().amax(1, /*keepdim=*/true));
+}
+
+// Alike, the weights [out, in] of these kernels.
+std::pair<at::Tensor, at::Tensor> QuantizeWeight(const at::Tensor& weight, const ProductKernels& kernels) {
+  if (!kernels.short_sums) return QuantizeRows(weight);
+  constexpr int64_t kGroups = 2, kSums = 2, kMeet = 4;  // a sum has two weights of each group
+  const int64_t inputs = weight.size(1);
+  const int64_t padded = RoundUp(inputs, kGroups * kMeet);
+  const at::Tensor sums =
+      at::constant_pad_nd(weight, {0, padded - inputs}).view({weight.size(0), -1, kGroups, kSums, kMeet / kGroups});
+  const auto largest = [&](const at::Tensor& one_sign) {
+    return one_sign.clamp_min(0).sum(at::IntArrayRef{2, 4}).amax(at::IntArrayRef{1, 2}).unsqueeze(1);
+  };
+  // Rounding may add a half to each.
+  const at::Tensor fits = at::maximum(largest(sums), largest(-sums)) * (127.0 / (kShortSumWeights - kMeet * 0.5));
+  return QuantizeRows(weight, at::maximum(fits, weight.abs().amax(1, /*keepdim=*/true)));
 }
 
 at::ScalarType InputType(const ProductKernels& kernels) {
@@ -132,7 +152,7 @@ PackedWeight PackWeight(const at::Tensor& weight, const at::Tensor& bias, const 
   result.bias = Floats(bias, columns);
   at::Tensor values = weight.detach().to(at::kCPU, at::kFloat);
   if (kernels.precision == Precision::kInt8) {
-    auto [whole, scale] = QuantizeRows(values);
+    auto [whole, scale] = QuantizeWeight(values, kernels);
     values = std::move(whole);
     result.scale = Floats(scale, columns);
     if (kernels.input_offset != 0) {
@@ -195,12 +215,12 @@ at::Tensor PackedFeedForward(const at::Tensor& x, const PackedWeight& intermedia
 }
 
 at::Tensor PackedLinearReference(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                                 Precision precision) {
+                                 const ProductKernels& kernels) {
   // Sums of products are exact in float64, or nearly.
   const auto product = [](const at::Tensor& a, const at::Tensor& b) {
     return at::mm(a.to(at::kDouble), b.to(at::kDouble).t());
   };
-  switch (precision) {
+  switch (kernels.precision) {
     case Precision::kFloat32:
       return (product(x, weight) + bias).to(at::kFloat);
     case Precision::kBFloat16:
@@ -209,7 +229,7 @@ at::Tensor PackedLinearReference(const at::Tensor& x, const at::Tensor& weight, 
       break;
   }
   const auto [inputs, input_scale] = QuantizeRows(x);
-  const auto [weights, weight_scale] = QuantizeRows(weight);
+  const auto [weights, weight_scale] = QuantizeWeight(weight, kernels);
   return product(inputs, weights).to(at::kFloat) * input_scale * weight_scale.t() + bias;
 }
 

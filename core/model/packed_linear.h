@@ -3,7 +3,9 @@
 // is still in registers.
 //
 // In 8-bit integers weights are quantised for each output and inputs for each token (dynamic quantisation, symmetric,
-// to -127...127; Jacob et al. 2017, arXiv:1712.05877, section 2.1, with zero points of 0).
+// to -127...127; Jacob et al. 2017, arXiv:1712.05877, section 2.1, with zero points of 0). Where the processor sums in
+// 16 bits (ProductKernels::short_sums), an output's weights are scaled to what these hold, usually -75...75, so that
+// sums are exact there too.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -46,8 +48,8 @@ at::Tensor PackedLinearGelu(const at::Tensor& x, const PackedWeight& weight);
 // as the rest, is made a few rows at a time and stays in the cache.
 at::Tensor PackedFeedForward(const at::Tensor& x, const PackedWeight& intermediate, const PackedWeight& output);
 
-// What PackedLinear computes in a precision, by plain LibTorch operations: what the tests compare to.
+// What PackedLinear computes with these kernels, by plain LibTorch operations: what the tests compare to.
 at::Tensor PackedLinearReference(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                                 Precision precision);
+                                 const ProductKernels& kernels);
 
 }  // namespace fintag

@@ -4,8 +4,9 @@
 namespace fintag {
 
 // Of the linear layers kBFloat16 has inputs and weights rounded to bfloat16 and sums in float32, kInt8 weights rounded
-// to 8 bits once for each output, and inputs for each token as they come, on the CPU alone. With both, attention on a
-// CPU that has instructions for bfloat16 is computed in it. Everything else stays float32.
+// to 8 bits once for each output (to about 7 where the processor sums in 16 bits, packed_linear.h), and inputs for each
+// token as they come, on the CPU alone. With both, attention on a CPU that has instructions for bfloat16 is computed in
+// it. Everything else stays float32.
 enum class Precision { kFloat32, kBFloat16, kInt8 };
 
 }  // namespace fintag

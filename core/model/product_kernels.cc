@@ -30,6 +30,7 @@ constexpr int64_t kPanelColumns = 32;
 constexpr int64_t kGroupRows = 12;  // of 2 vectors, beside 2 of weights and one of inputs: 27 registers of 32
 // Of a panel: all, since the second-level cache is as fast, and sums that wait in memory cost up to a twentieth.
 constexpr int64_t kGroupsAtOnce = int64_t{1} << 20;
+constexpr int64_t kTogether = 1;
 constexpr bool kFetchesAhead = false;  // costs a twentieth here
 constexpr int kUnrolled = 16;
 
@@ -55,6 +56,7 @@ using avx512::kFetchesAhead;
 using avx512::kGroupRows;
 using avx512::kGroupsAtOnce;
 using avx512::kPanelColumns;
+using avx512::kTogether;
 using avx512::kUnrolled;
 
 FINTAG_INLINE __m256i RoundToBFloat16(F values) { return reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(values)); }
@@ -209,6 +211,7 @@ namespace {
 constexpr int64_t kPanelColumns = 16;
 constexpr int64_t kGroupRows = 6;       // of 2 vectors, beside 2 of weights and one of inputs: 15 registers of 16
 constexpr int64_t kGroupsAtOnce = 384;  // of a panel: 24 KB of the first-level cache, while the rows pass by
+constexpr int64_t kTogether = 1;
 constexpr bool kFetchesAhead = true;
 constexpr int kUnrolled = 4;  // more would not fit the registers
 
@@ -220,20 +223,29 @@ FINTAG_INLINE F MultiplyAdd(F sums, I inputs, I weights) {
 #include "core/model/simd_product.inl"
 }  // namespace fp32
 
-// 16 bits wide: the instruction for 8 saturates.
+FINTAG_INLINE void RoundToBytes(F values, uint8_t* to) {
+  const __m256i wide = _mm256_cvtps_epi32(reinterpret_cast<__m256>(values));
+  const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(wide), _mm256_extracti128_si256(wide, 1));
+  const __m128i rounded = _mm_xor_si128(_mm_packs_epi16(words, words), _mm_set1_epi8(-128));  // adds 128
+  __builtin_memcpy(to, &rounded, 8);
+}
+
+// The instruction for 8 bits sums two products in 16, and saturates; short_sums leaves room for two such sums. To make
+// 32 bits of them costs as much as an instruction for products, so two share it.
 namespace int8 {
 using Sums = I;
-using Element = int16_t;
+using Element = uint8_t;
 constexpr bool kScaled = true;
-FINTAG_INLINE I MultiplyAdd(I sums, I inputs, I weights) {
-  return sums +
-         reinterpret_cast<I>(_mm256_madd_epi16(reinterpret_cast<__m256i>(inputs), reinterpret_cast<__m256i>(weights)));
+constexpr int64_t kTogether = 2;
+constexpr int64_t kGroupRows = 5;  // of 2 vectors, beside 4 of weights, one of inputs and one of ones
+constexpr int kUnrolled = 1;
+FINTAG_INLINE I MultiplyAdd(I sums, I inputs, I weights, I next_inputs, I next_weights) {
+  const __m256i products = _mm256_maddubs_epi16(reinterpret_cast<__m256i>(inputs), reinterpret_cast<__m256i>(weights));
+  const __m256i next =
+      _mm256_maddubs_epi16(reinterpret_cast<__m256i>(next_inputs), reinterpret_cast<__m256i>(next_weights));
+  return sums + reinterpret_cast<I>(_mm256_madd_epi16(_mm256_add_epi16(products, next), _mm256_set1_epi16(1)));
 }
-FINTAG_INLINE void Round(F values, Element* to) {
-  const __m256i wide = _mm256_cvtps_epi32(reinterpret_cast<__m256>(values));
-  const __m128i rounded = _mm_packs_epi32(_mm256_castsi256_si128(wide), _mm256_extracti128_si256(wide, 1));
-  __builtin_memcpy(to, &rounded, sizeof rounded);
-}
+FINTAG_INLINE void Round(F values, Element* to) { RoundToBytes(values, to); }
 #include "core/model/simd_product.inl"
 //
 #include "core/model/simd_convert.inl"
@@ -241,8 +253,8 @@ FINTAG_INLINE void Round(F values, Element* to) {
 
 const ProductKernels kFloat32 = {"avx2",  Precision::kFloat32, 1, 1, kPanelColumns, 1, 0, nullptr,
                                  nullptr, fp32::Product};
-const ProductKernels kInt8 = {"avx2",  Precision::kInt8, 2, 1, kPanelColumns, 1, 0, int8::Convert,
-                              nullptr, int8::Product};
+const ProductKernels kInt8 = {"avx2",  Precision::kInt8, 4, 2,     kPanelColumns, 1, 128, int8::Convert,
+                              nullptr, int8::Product,    0, false, true};
 }  // namespace
 }  // namespace avx2
 #pragma GCC pop_options
@@ -259,6 +271,7 @@ using avx2::kFetchesAhead;
 using avx2::kGroupRows;
 using avx2::kGroupsAtOnce;
 using avx2::kPanelColumns;
+using avx2::kTogether;
 using avx2::kUnrolled;
 
 using Sums = I;
@@ -268,12 +281,7 @@ FINTAG_INLINE I MultiplyAdd(I sums, I inputs, I weights) {
   return reinterpret_cast<I>(_mm256_dpbusd_avx_epi32(reinterpret_cast<__m256i>(sums), reinterpret_cast<__m256i>(inputs),
                                                      reinterpret_cast<__m256i>(weights)));
 }
-FINTAG_INLINE void Round(F values, Element* to) {
-  const __m256i wide = _mm256_cvtps_epi32(reinterpret_cast<__m256>(values));
-  const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(wide), _mm256_extracti128_si256(wide, 1));
-  const __m128i rounded = _mm_xor_si128(_mm_packs_epi16(words, words), _mm_set1_epi8(-128));  // adds 128
-  __builtin_memcpy(to, &rounded, 8);
-}
+FINTAG_INLINE void Round(F values, Element* to) { avx2::RoundToBytes(values, to); }
 #include "core/model/simd_product.inl"
 //
 #include "core/model/simd_convert.inl"
@@ -293,6 +301,7 @@ namespace {
 constexpr int64_t kPanelColumns = 16;
 constexpr int64_t kGroupRows = 2;
 constexpr int64_t kGroupsAtOnce = 384;
+constexpr int64_t kTogether = 1;
 constexpr bool kFetchesAhead = false;
 constexpr int kUnrolled = 1;
 

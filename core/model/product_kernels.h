@@ -46,11 +46,17 @@ struct ProductKernels {
   void (*pack_columns)(const float* x, int64_t inputs, int64_t columns, int64_t groups, int64_t first, int64_t last,
                        int32_t* to);
   // Rows begin to end of the panels first to last. float32: an element's sum is made in the same order, whatever rows
-  // and panels are computed beside it. int8: sums are exact, so all levels give the same.
+  // and panels are computed beside it. int8: sums are exact, so the same weights give the same at all levels.
   void (*product)(const PackedProduct& product, int64_t begin, int64_t end, int64_t first, int64_t last);
   int64_t scratch_bytes = 0;  // what `product` writes to meanwhile
   bool rounds = false;        // knows PackedProduct::rounded, where the processor has instructions for bfloat16
+  // int8: products are summed in 16 bits first, of inputs 0 and 1, and of 2 and 3, of two groups that follow each
+  // other. Weights of one sign that meet there are to add up to kShortSumWeights at most.
+  bool short_sums = false;
 };
+
+// Times the largest input, 255, it is the largest multiple that 16 bits hold.
+inline constexpr int kShortSumWeights = 128;
 
 // The best that this processor runs. Null for bfloat16 where it has no instructions for it.
 const ProductKernels* BestProduct(Precision precision);

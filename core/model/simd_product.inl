@@ -1,6 +1,7 @@
 // Products with packed weights in vector registers. Included once for each precision of a processor level, after
 // simd_vector.inl, with Sums (F or I) and MultiplyAdd(Sums, inputs, weights) defined, and kPanelColumns, kGroupRows,
-// kGroupsAtOnce, kFetchesAhead and kUnrolled; FINTAG_ROUNDS where results may be rounded by RoundToBFloat16.
+// kGroupsAtOnce, kTogether, kFetchesAhead and kUnrolled; FINTAG_ROUNDS where results may be rounded by RoundToBFloat16.
+// MultiplyAdd takes kTogether groups, 1 or 2.
 
 constexpr int64_t kPanelVectors = kPanelColumns / kLanes;
 
@@ -74,14 +75,26 @@ FINTAG_INLINE void Finish(const PackedProduct& product, int64_t row, int64_t row
   Write(product, row, rows, panel, expanded);
 }
 
+// Groups g to g + kTogether.
 template <int64_t kRows>
-FINTAG_INLINE void AddGroup(const int32_t* x, int64_t groups, const int32_t* weight, int64_t g,
-                            Sums (&sums)[kRows][kPanelVectors]) {
-  I columns[kPanelVectors];
-  for (int64_t v = 0; v < kPanelVectors; ++v) columns[v] = LoadGroups(weight + g * kPanelColumns + v * kLanes);
+FINTAG_INLINE void AddGroups(const int32_t* x, int64_t groups, const int32_t* weight, int64_t g,
+                             Sums (&sums)[kRows][kPanelVectors]) {
+  I columns[kTogether][kPanelVectors];
+  for (int64_t i = 0; i < kTogether; ++i) {
+    for (int64_t v = 0; v < kPanelVectors; ++v) {
+      columns[i][v] = LoadGroups(weight + (g + i) * kPanelColumns + v * kLanes);
+    }
+  }
   for (int64_t r = 0; r < kRows; ++r) {
-    const I value = x[r * groups + g] - I{};
-    for (int64_t v = 0; v < kPanelVectors; ++v) sums[r][v] = MultiplyAdd(sums[r][v], value, columns[v]);
+    I values[kTogether];
+    for (int64_t i = 0; i < kTogether; ++i) values[i] = x[r * groups + g + i] - I{};
+    for (int64_t v = 0; v < kPanelVectors; ++v) {
+      if constexpr (kTogether == 1) {
+        sums[r][v] = MultiplyAdd(sums[r][v], values[0], columns[0][v]);
+      } else {
+        sums[r][v] = MultiplyAdd(sums[r][v], values[0], columns[0][v], values[1], columns[1][v]);
+      }
+    }
   }
 }
 
@@ -120,9 +133,9 @@ FINTAG_INLINE void GroupOfPanel(const PackedProduct& product, int64_t row, bool 
       for (int64_t i = 0; i < 16 * kPanelColumns; i += 16) __builtin_prefetch(later + i);
     }
 #pragma GCC unroll kUnrolled
-    for (int64_t i = g; i < g + 16; ++i) AddGroup<kRows>(x, groups, weight, i, sums);
+    for (int64_t i = g; i < g + 16; i += kTogether) AddGroups<kRows>(x, groups, weight, i, sums);
   }
-  for (; g < to; ++g) AddGroup<kRows>(x, groups, weight, g, sums);
+  for (; g < to; g += kTogether) AddGroups<kRows>(x, groups, weight, g, sums);
   if (to == groups) return Finish(product, row, kRows, panel, sums);
   for (int64_t r = 0; r < kRows; ++r) {
     for (int64_t v = 0; v < kPanelVectors; ++v) {
@@ -143,6 +156,7 @@ __attribute__((noinline)) void ProductFrom(const PackedProduct& product, int64_t
       groups * 2 * kGroupRows > kRowGroups ? 2 * kGroupRows : kRowGroups / groups / kGroupRows * kGroupRows;
   // A few rows read the weights from memory once, in one stream.
   const int64_t most_parts = end - begin <= kFewRows ? 1 : (groups + kGroupsAtOnce - 1) / kGroupsAtOnce;
+  const int64_t units = groups / kTogether;
   for (int64_t block = begin; block < end; block += rows_at_once) {
     const int64_t block_end = block + rows_at_once < end ? block + rows_at_once : end;
     for (int64_t panel = first; panel < last; ++panel) {
@@ -150,8 +164,9 @@ __attribute__((noinline)) void ProductFrom(const PackedProduct& product, int64_t
       for (int64_t part = 0; part < parts; ++part) {
         ForGroups<kGroupRows>(
             block, block_end, [&]<int64_t kRows>(int64_t row) __attribute__((always_inline)) {
-              GroupOfPanel<kFromMemory, kRows>(product, row, row == block, block_end, panel, part * groups / parts,
-                                                (part + 1) * groups / parts);
+              GroupOfPanel<kFromMemory, kRows>(product, row, row == block, block_end, panel,
+                                               part * units / parts * kTogether,
+                                               (part + 1) * units / parts * kTogether);
             });
       }
     }

@@ -36,7 +36,7 @@ TEST_P(PackedLinearTest, EqualsTheReferenceAtRandomShapes) {
     const at::Tensor weight = at::randn({out, in});
     const at::Tensor bias = at::randn({out});
     const PackedWeight packed = Pack(weight, bias);
-    const at::Tensor expected = PackedLinearReference(x, weight, bias, GetParam());
+    const at::Tensor expected = PackedLinearReference(x, weight, bias, *kernels_);
     const double tolerance = 2e-6 * (1 + expected.abs().max().item<double>());
     EXPECT_LE(LargestDifference(PackedLinear(x, packed), expected), tolerance);
     EXPECT_LE(LargestDifference(PackedLinearGelu(x, packed), at::gelu(expected)), tolerance + 1e-6);
@@ -110,7 +110,7 @@ TEST_P(PackedLinearTest, TakesNoTokenAndPartsOfOtherTensors) {
   const PackedWeight packed = Pack(weight, bias);
   EXPECT_EQ(PackedLinear(at::zeros({0, 10}), packed).sizes(), (at::IntArrayRef{0, 20}));
   const at::Tensor x = at::randn({3, 30}).narrow(1, 5, 10);
-  EXPECT_LT(LargestDifference(PackedLinear(x, packed), PackedLinearReference(x, weight, bias, GetParam())), 1e-5);
+  EXPECT_LT(LargestDifference(PackedLinear(x, packed), PackedLinearReference(x, weight, bias, *kernels_)), 1e-5);
 }
 
 // A number that is none stays visible.
@@ -129,11 +129,28 @@ TEST_P(PackedLinearTest, TakesNoMoreMemoryThanItsNumbers) {
   EXPECT_LE(bytes, 384 * (384 * input_bytes + 12));
 }
 
+// The largest inputs and weights, of one sign, of alternating ones, of any, and of one size in a few.
+TEST_P(PackedLinearTest, HoldsTheLargestSums) {
+  at::manual_seed(8);
+  constexpr int64_t kIn = 400, kOut = 64;
+  const auto signs = [](int64_t rows) { return at::randint(0, 2, {rows, kIn}).to(at::kFloat) * 2 - 1; };
+  const at::Tensor bias = at::zeros({kOut});
+  const at::Tensor few = at::zeros({kOut, kIn});
+  few.narrow(1, 16, 8).fill_(1);
+  for (const at::Tensor& x : {at::ones({40, kIn}), -at::ones({40, kIn}), signs(40), at::randn({40, kIn})}) {
+    for (const at::Tensor& weight : {at::ones({kOut, kIn}), -at::ones({kOut, kIn}), signs(kOut), few, -few}) {
+      const at::Tensor expected = PackedLinearReference(x, weight, bias, *kernels_);
+      EXPECT_LE(LargestDifference(PackedLinear(x, Pack(weight, bias)), expected), 2e-4);
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Precisions, PackedLinearTest,
                          testing::Values(Precision::kFloat32, Precision::kBFloat16, Precision::kInt8),
                          [](const auto& precision) { return std::string(PrecisionName(precision.param)); });
 
-TEST(PackedLinear, EightBitsAreTheSameAtEveryLevel) {
+// Where sums are made in 16 bits, weights are coarser.
+TEST(PackedLinear, EightBitsAreTheSameAtEveryOtherLevel) {
   at::manual_seed(7);
   const at::Tensor x = at::randn({70, 200});
   const at::Tensor weight = at::randn({50, 200});
@@ -141,7 +158,7 @@ TEST(PackedLinear, EightBitsAreTheSameAtEveryLevel) {
   const at::Tensor expected = PackedLinear(x, PackWeight(weight, bias, *ProductLevel(Precision::kInt8, "generic")));
   for (const char* name : {"amx", "avx512", "avxvnni", "avx2"}) {
     const ProductKernels* level = ProductLevel(Precision::kInt8, name);
-    if (level == nullptr) continue;
+    if (level == nullptr || level->short_sums) continue;
     // The sums are equal; what is multiplied and added to them may be rounded once or twice.
     EXPECT_LT(LargestDifference(PackedLinear(x, PackWeight(weight, bias, *level)), expected), 1e-5) << name;
   }

@@ -117,7 +117,7 @@ TEST_P(ProductKernelsTest, EqualsSumsInDoublePrecision) {
       level_->product(product, begin, end, 0, panel);
       level_->product(product, begin, end, panel, panels);
     }
-    const at::Tensor reference = PackedLinearReference(x, weight, bias, precision_);
+    const at::Tensor reference = PackedLinearReference(x, weight, bias, *level_);
     const at::Tensor expected = (gelu ? at::gelu(reference.to(at::kDouble)) : reference.to(at::kDouble));
     // A sum of n terms is off by half of n units of its terms' magnitudes at worst, and far less in general.
     const at::Tensor magnitude = at::mm(x.abs(), weight.abs().t()) + bias.abs();
