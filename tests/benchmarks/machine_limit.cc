@@ -37,7 +37,7 @@ constexpr int kSums512 = 24;
 using Int32x8 = int32_t __attribute__((vector_size(32)));
 using Int32x16 = int32_t __attribute__((vector_size(64)));
 
-// Each kernel takes kSteps steps, one instruction (a pair of them in AVX2's int8) into every sum a step, and returns
+// Each kernel takes kSteps steps, one instruction (several in AVX2's int8) into every sum a step, and returns
 // something of the sums, so that none is left out. The sums start apart, so that none is computed once for all.
 
 __attribute__((target("avx2,fma"))) float Fp32Avx2(float x) {
