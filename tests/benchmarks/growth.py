@@ -193,12 +193,12 @@ def watchers(setting, checkpoint):
         spec = training_pb2.JobSpec(dataset="datasets/growth", base=f"models/{MODEL}", model="models/growth")
         spec.options.epochs = 1000
         job = service.CreateJob(training_pb2.CreateJobRequest(spec=spec))
-        received = [0]
+        reached = []  # by each watcher, in sequence numbers
 
-        def watch(stream):
+        def watch(stream, number):
             with contextlib.suppress(grpc.RpcError):
-                for _ in stream:
-                    received[0] += 1
+                for event in stream:
+                    reached[number] = event.sequence
 
         streams = []
         request = training_pb2.WatchJobRequest(name=job.name)
@@ -208,12 +208,15 @@ def watchers(setting, checkpoint):
         for count in WATCHERS:
             while len(streams) < count:
                 streams.append(service.WatchJob(request))
-                threading.Thread(target=watch, args=(streams[-1],), daemon=True).start()
-            time.sleep(3)  # what was there before has been sent
-            events, cpu, begin = received[0], cpu_seconds(process.pid), time.monotonic()
+                reached.append(0)
+                threading.Thread(target=watch, args=(streams[-1], len(reached) - 1), daemon=True).start()
+            before = service.GetJob(training_pb2.GetJobRequest(name=job.name)).last_sequence
+            while min(reached, default=before) < before:  # what was there before is to be sent
+                time.sleep(0.1)
+            events, cpu, begin = sum(reached), cpu_seconds(process.pid), time.monotonic()
             time.sleep(2 * setting.seconds)
             seconds = time.monotonic() - begin
-            rows.append({"watchers": count, "events_per_second": (received[0] - events) / seconds,
+            rows.append({"watchers": count, "events_per_second": (sum(reached) - events) / seconds,
                          "server_cpu_share": (cpu_seconds(process.pid) - cpu) / seconds,
                          "resident_mb": memory(process.pid, "VmRSS")})
         for stream in streams:
