@@ -29,10 +29,10 @@
 namespace fintag::server {
 namespace {
 
-// A thread for every call that may be under way, and some to refuse those beyond.
+// A thread for every call that may be under way, and some to refuse those beyond. Watches need none.
 int32_t ThreadsFor(const ServerOptions& options) {
   constexpr int64_t kSpare = 256;
-  const int64_t threads = int64_t{options.max_calls} + options.max_watchers + kSpare;
+  const int64_t threads = int64_t{options.max_calls} + kSpare;
   return static_cast<int32_t>(std::min<int64_t>(threads, std::numeric_limits<int32_t>::max()));
 }
 

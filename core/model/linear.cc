@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "core/model/parallel.h"
+#include "core/model/processor.h"
 #include "core/model/simd_kernels.h"
 
 namespace fintag {
@@ -134,12 +135,7 @@ at::Tensor SumOfRows(const at::Tensor& x) {
 }
 
 LinearBackend BestLinearBackend() {
-#if defined(__x86_64__)
-  const bool amd = __builtin_cpu_is("amd");
-#else
-  const bool amd = false;
-#endif
-  return amd && SimdLevel("avx512") != nullptr && OneDnn() != nullptr ? LinearBackend::kOneDnn : LinearBackend::kAten;
+  return IsAmd() && HasAvx512() && OneDnn() != nullptr ? LinearBackend::kOneDnn : LinearBackend::kAten;
 }
 
 void SetLinearBackend(LinearBackend backend) { Backend() = OneDnn() == nullptr ? LinearBackend::kAten : backend; }

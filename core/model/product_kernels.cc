@@ -3,13 +3,11 @@
 #include <cstring>
 
 #if defined(__x86_64__)
-#include <cpuid.h>
 #include <immintrin.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 #endif
 
 #include "core/model/gelu_table.h"
+#include "core/model/processor.h"
 
 // As in simd_kernels.cc: each level includes the same loops under its own target, and nothing of the standard library.
 #define FINTAG_INLINE static inline __attribute__((always_inline))
@@ -339,35 +337,6 @@ const ProductKernels kInt8 = {"generic", Precision::kInt8, 2, 1, kPanelColumns, 
 
 namespace {
 
-#ifdef FINTAG_X86_LEVELS
-// Linux gives a process the tiles' registers once it asks for them.
-bool HasTiles() {
-  static const bool kHas = [] {
-    unsigned a = 0, b = 0, c = 0, d = 0;
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
-    constexpr unsigned kBFloat16 = 1u << 22, kTiles = 1u << 24, kInt8 = 1u << 25;
-    constexpr unsigned kAll = kBFloat16 | kTiles | kInt8;
-    constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
-    return (d & kAll) == kAll && syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
-  }();
-  return kHas;
-}
-
-bool HasAvx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-
-// g++ 12 has no name for it.
-bool HasAvxVnni() {
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  constexpr unsigned kAvxVnni = 1u << 4;
-  return HasAvx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & kAvxVnni) != 0;
-}
-
-bool HasAvx512() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-}
-#endif
-
 constexpr const char* kLevels[] = {"amx", "avx512", "avxvnni", "avx2", "generic"};
 
 }  // namespace
@@ -375,15 +344,15 @@ constexpr const char* kLevels[] = {"amx", "avx512", "avxvnni", "avx2", "generic"
 const ProductKernels* ProductLevel(Precision precision, const char* level) {
 #ifdef FINTAG_X86_LEVELS
   if (std::strcmp(level, "amx") == 0 && HasAvx512() && HasTiles()) {
-    const bool rounds = __builtin_cpu_supports("avx512bf16");
+    const bool rounds = HasAvx512Bf16();
     if (precision == Precision::kFloat32 && rounds) return &avx512_small::kFloat32Tiles;
     if (precision == Precision::kBFloat16 && rounds) return &avx512_small::kBFloat16Tiles;
     if (precision == Precision::kInt8) return &avx512_small::kInt8Tiles;
   }
   if (std::strcmp(level, "avx512") == 0 && HasAvx512()) {
     if (precision == Precision::kFloat32) return &avx512::kFloat32;
-    if (precision == Precision::kBFloat16 && __builtin_cpu_supports("avx512bf16")) return &avx512_small::kBFloat16;
-    if (precision == Precision::kInt8 && __builtin_cpu_supports("avx512vnni")) return &avx512_small::kInt8;
+    if (precision == Precision::kBFloat16 && HasAvx512Bf16()) return &avx512_small::kBFloat16;
+    if (precision == Precision::kInt8 && HasAvx512Vnni()) return &avx512_small::kInt8;
   }
   if (std::strcmp(level, "avxvnni") == 0 && precision == Precision::kInt8 && HasAvxVnni()) return &avx2_vnni::kInt8;
   if (std::strcmp(level, "avx2") == 0 && HasAvx2()) {

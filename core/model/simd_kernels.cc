@@ -8,6 +8,7 @@
 #endif
 
 #include "core/model/gelu_table.h"
+#include "core/model/processor.h"
 
 // Each level includes the same loops under its own target, so that one binary runs everywhere. Nothing of the standard
 // library is used inside: an inline function of it, compiled for AVX-512, could be the copy that the linker keeps.
@@ -98,23 +99,15 @@ FINTAG_KERNEL_TABLE("generic");
 
 const SimdKernels* SimdLevel(const char* level) {
 #ifdef FINTAG_X86_LEVELS
-  if (std::strcmp(level, "avx512") == 0) {
-    const bool has = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                     __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    return has ? &avx512::kTable : nullptr;
-  }
-  if (std::strcmp(level, "avx2") == 0) {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &avx2::kTable : nullptr;
-  }
+  if (std::strcmp(level, "avx512") == 0) return HasAvx512() ? &avx512::kTable : nullptr;
+  if (std::strcmp(level, "avx2") == 0) return HasAvx2() ? &avx2::kTable : nullptr;
 #endif
   return std::strcmp(level, "generic") == 0 ? &generic::kTable : nullptr;
 }
 
 RoundedAttention SimdRoundedAttention() {
 #ifdef FINTAG_X86_LEVELS
-  if (SimdLevel("avx512") != nullptr && __builtin_cpu_supports("avx512bf16")) {
-    return avx512_bf16::RoundedAttentionForward;
-  }
+  if (HasAvx512Bf16()) return avx512_bf16::RoundedAttentionForward;
 #endif
   return nullptr;
 }

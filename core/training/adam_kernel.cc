@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "core/model/processor.h"
+
 #if defined(__x86_64__)
 #define FINTAG_X86_VARIANTS 1
 #endif
@@ -97,12 +99,8 @@ template <typename Gradient>
 const Kernels<Gradient>& ChosenKernels() {
   static const Kernels<Gradient> kernels = []() -> Kernels<Gradient> {
 #ifdef FINTAG_X86_VARIANTS
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) {
-      return {UpdateAvx512<Gradient>, SquaresAvx512<Gradient>};
-    }
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-      return {UpdateAvx2<Gradient>, SquaresAvx2<Gradient>};
-    }
+    if (HasAvx512()) return {UpdateAvx512<Gradient>, SquaresAvx512<Gradient>};
+    if (HasAvx2()) return {UpdateAvx2<Gradient>, SquaresAvx2<Gradient>};
 #endif
     return {UpdatePlain<Gradient>, SquaresPlain<Gradient>};
   }();

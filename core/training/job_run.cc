@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <new>
 #include <utility>
 
@@ -15,13 +14,13 @@
 #include "core/text/corpus_file.h"
 #include "core/training/event_log.h"
 #include "core/training/file_io.h"
+#include "core/training/progress_meter.h"
 #include "core/training/sha256.h"
 
 namespace fintag {
 namespace {
 
 constexpr int64_t kMaxSpecBytes = 1 << 20;
-constexpr std::chrono::milliseconds kProgressInterval(500);
 
 // Writes what happens into the job's log. A log that cannot be written stops the run.
 class LoggingObserver : public TrainingObserver {
@@ -32,8 +31,9 @@ class LoggingObserver : public TrainingObserver {
 
   void OnStart(const TrainingStart& start) override { Append(start); }
   void OnStep(const TrainingProgress& progress) override {
-    const auto now = std::chrono::steady_clock::now();
-    if (progress.step > 1 && now - latest_ < kProgressInterval && progress.epoch_fraction < 1) return;
+    const auto now = ProgressMeter::Clock::now();
+    const bool due = now - latest_ >= ProgressInterval(now - start_);
+    if (progress.step > 1 && !due && progress.epoch_fraction < 1) return;
     latest_ = now;
     Append(progress);
   }
@@ -56,7 +56,8 @@ class LoggingObserver : public TrainingObserver {
   const int32_t logged_epoch_;
   std::atomic<bool>& stop_;
   absl::Status status_;
-  std::chrono::steady_clock::time_point latest_;
+  const ProgressMeter::Clock::time_point start_ = ProgressMeter::Clock::now();
+  ProgressMeter::Clock::time_point latest_;
 };
 
 // Of a rank other than 0.

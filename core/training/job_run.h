@@ -40,10 +40,10 @@ absl::StatusOr<TrainingResult> ReadAndTrain(const JobSpec& spec, const std::file
                                             const std::atomic<bool>& stop, const RankPlace& place);
 
 // Runs the job. Its end, good or bad, is the last event that this appends; the status is that of a failure (which is
-// in the log already, unless the log itself is what failed). Events: TrainingStart, TrainingProgress about twice a
-// second, EpochResult, then TrainingFinished or TrainingFailed. Where an earlier trainer left its state, the job goes
-// on from there; epochs that are in the log already are not told again. Of several ranks 0 alone writes; the others
-// only read job.json and what it names.
+// in the log already, unless the log itself is what failed). Events: TrainingStart, TrainingProgress now and then
+// (ProgressInterval) and at the end of each epoch, EpochResult, then TrainingFinished or TrainingFailed. Where an
+// earlier trainer left its state, the job goes on from there; epochs that are in the log already are not told again.
+// Of several ranks 0 alone writes; the others only read job.json and what it names.
 absl::Status RunJob(const std::filesystem::path& folder, std::atomic<bool>& stop, const RankPlace& place = {});
 
 }  // namespace fintag

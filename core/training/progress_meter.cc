@@ -56,4 +56,9 @@ double ProgressMeter::seconds_left() const {
          an_evaluation * evaluations_left_;
 }
 
+ProgressMeter::Clock::duration ProgressInterval(ProgressMeter::Clock::duration since_start) {
+  using std::chrono::milliseconds;
+  return std::clamp<ProgressMeter::Clock::duration>(since_start / 60, milliseconds(500), milliseconds(5000));
+}
+
 }  // namespace fintag

@@ -45,4 +45,8 @@ class ProgressMeter {
   Clock::time_point mark_, last_;
 };
 
+// Between two events of a run's progress: short at first, where somebody looks on, and a sixtieth of what has passed,
+// so that the log of a run of days stays short and its watchers cost little.
+ProgressMeter::Clock::duration ProgressInterval(ProgressMeter::Clock::duration since_start);
+
 }  // namespace fintag

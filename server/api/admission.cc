@@ -12,12 +12,12 @@ namespace {
 std::string_view View(const grpc::string_ref& text) { return {text.data(), text.size()}; }
 
 // Empty where there is none, or more than one: which of them counts would be anybody's guess.
-std::string_view Authorization(const grpc::ServerContext& context) {
+std::string_view Authorization(const grpc::ServerContextBase& context) {
   const auto [begin, end] = context.client_metadata().equal_range("authorization");
   return begin != end && std::next(begin) == end ? View(begin->second) : std::string_view();
 }
 
-std::string CertificateName(const grpc::ServerContext& context) {
+std::string CertificateName(const grpc::ServerContextBase& context) {
   const std::shared_ptr<const grpc::AuthContext> peer = context.auth_context();
   if (peer == nullptr) return "";
   const std::vector<grpc::string_ref> names = peer->FindPropertyValues("x509_common_name");
@@ -26,7 +26,7 @@ std::string CertificateName(const grpc::ServerContext& context) {
 
 }  // namespace
 
-Admission Admit(const Access& access, const grpc::ServerContext& context, const std::string& method) {
+Admission Admit(const Access& access, const grpc::ServerContextBase& context, const std::string& method) {
   const MethodRole* entry = FindMethodRole(method);
   const absl::StatusOr<Caller> caller = access.Identify(Authorization(context));
   if (!caller.ok()) return {"", caller.status()};

@@ -17,6 +17,6 @@ struct Admission {
   absl::Status status;
 };
 
-Admission Admit(const Access& access, const grpc::ServerContext& context, const std::string& method);
+Admission Admit(const Access& access, const grpc::ServerContextBase& context, const std::string& method);
 
 }  // namespace fintag::server

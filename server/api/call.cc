@@ -8,7 +8,7 @@
 
 namespace fintag::server {
 
-TraceContext BeginTrace(grpc::ServerContext& context) {
+TraceContext BeginTrace(grpc::ServerContextBase& context) {
   // Of several, none counts: which of them would be anybody's guess.
   const auto [begin, end] = context.client_metadata().equal_range("traceparent");
   const bool one = begin != end && std::next(begin) == end;
@@ -17,39 +17,58 @@ TraceContext BeginTrace(grpc::ServerContext& context) {
   return trace;
 }
 
-absl::Status Audit(const CallEnvironment& environment, const Call& call, const absl::Status& status, bool begun) {
-  const AuditEntry entry{.caller = call.caller,
-                         .peer = call.peer,
-                         .method = call.method,
-                         .resource = AuditedName(call.resource),
-                         .code = absl::StatusCodeToString(status.code()),
-                         .trace_id = call.trace_id,
-                         .detail = call.detail};
-  const absl::Status written = begun ? environment.audit->Write(entry) : environment.audit->WriteOrLose(entry);
-  return status.ok() ? written : status;
+OpenCall::OpenCall(const CallEnvironment& environment, CallLimit& limit, grpc::ServerContextBase& context,
+                   const CallTarget& target)
+    : environment_(environment) {
+  Admission admission = Admit(environment_.access, context, target.method);
+  call_ = {target.method, std::move(admission.caller), BeginTrace(context).trace_id, context.peer(),
+           std::string(target.resource)};
+  admitted_ = std::move(admission.status);
+  if (admitted_.ok()) admitted_ = callers_place_.emplace(environment_.callers, call_.caller).status();
+  if (admitted_.ok()) admitted_ = place_.emplace(limit).status();
+  if (admitted_.ok() && audited()) admitted_ = audit_place_.emplace(*environment_.audit).status();
 }
 
-grpc::Status FinishCall(const CallEnvironment& environment, const Call& call, const absl::Status& status,
-                        std::chrono::steady_clock::time_point start) {
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+grpc::Status OpenCall::End(absl::Status status) {
+  if (audited()) status = Audit(status);
+  audit_place_.reset();
+  place_.reset();
+  callers_place_.reset();
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   const std::string code = absl::StatusCodeToString(status.code());
-  environment.metrics.OnRequest(call.method, code, seconds);
+  environment_.metrics.OnRequest(call_.method, code, seconds);
   // The message stays out of the log: it may quote a user's text.
   const bool ours = status.code() == absl::StatusCode::kInternal || status.code() == absl::StatusCode::kUnknown ||
                     status.code() == absl::StatusCode::kDataLoss;
   if (status.code() == absl::StatusCode::kDataLoss) {
     // Of our own files and rows alone, which the operator must know.
-    environment.logger.Write(
+    environment_.logger.Write(
         Severity::kError, "stored data is damaged",
-        {{"method", call.method}, {"error", std::string(status.message())}, {"trace_id", call.trace_id}});
+        {{"method", call_.method}, {"error", std::string(status.message())}, {"trace_id", call_.trace_id}});
   }
-  environment.logger.Write(ours ? Severity::kError : Severity::kInfo, "call",
-                           {{"method", call.method},
-                            {"code", code},
-                            {"seconds", absl::StrFormat("%.6f", seconds)},
-                            {"caller", call.caller},
-                            {"trace_id", call.trace_id}});
-  return ToGrpcStatus(status, call.method);
+  environment_.logger.Write(ours ? Severity::kError : Severity::kInfo, "call",
+                            {{"method", call_.method},
+                             {"code", code},
+                             {"seconds", absl::StrFormat("%.6f", seconds)},
+                             {"caller", call_.caller},
+                             {"trace_id", call_.trace_id}});
+  return ToGrpcStatus(status, call_.method);
+}
+
+bool OpenCall::audited() const { return environment_.audit != nullptr && ChangesState(call_.method); }
+
+absl::Status OpenCall::Audit(const absl::Status& status) const {
+  const AuditEntry entry{.caller = call_.caller,
+                         .peer = call_.peer,
+                         .method = call_.method,
+                         .resource = AuditedName(call_.resource),
+                         .code = absl::StatusCodeToString(status.code()),
+                         .trace_id = call_.trace_id,
+                         .detail = call_.detail};
+  // One that was not admitted has changed nothing.
+  const absl::Status written =
+      admitted_.ok() ? environment_.audit->Write(entry) : environment_.audit->WriteOrLose(entry);
+  return status.ok() ? written : status;
 }
 
 absl::Status StreamEnd(const CallEnvironment& environment, const grpc::ServerContext& context) {

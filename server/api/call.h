@@ -57,52 +57,63 @@ struct Call {
 };
 
 // Goes on with the caller's trace, or begins one, and tells the caller: `traceparent` in the answer's initial metadata.
-TraceContext BeginTrace(grpc::ServerContext& context);
-
-// Writes the audit entry of a call that ended with `status`; a call that was not `begun` has changed nothing.
-// UNAVAILABLE where it changed something and is not on disk.
-absl::Status Audit(const CallEnvironment& environment, const Call& call, const absl::Status& status, bool begun);
-
-// Counts, times and logs one call; `status` is what the method returned.
-grpc::Status FinishCall(const CallEnvironment& environment, const Call& call, const absl::Status& status,
-                        std::chrono::steady_clock::time_point start);
+TraceContext BeginTrace(grpc::ServerContextBase& context);
 
 // How a stream of requests and answers ended: UNAVAILABLE where the server stops, CANCELLED where the caller went away.
 absl::Status StreamEnd(const CallEnvironment& environment, const grpc::ServerContext& context);
 
-// Runs `body` (absl::Status() or absl::Status(Call&)) as the method of `target`, if the caller may and has not reached
-// his own limits, `limit` has a place for it and, where it changes state, the audit log has one too. What it throws is
-// the call's error, never the server's end.
+// A call from its admission to its end: it may begin if the caller may, and has not reached his own limits, `limit` has
+// a place for it and, where it changes state, the audit log has one too. The places are its own until End.
+class OpenCall {
+ public:
+  OpenCall(const CallEnvironment& environment, CallLimit& limit, grpc::ServerContextBase& context,
+           const CallTarget& target);
+
+  const absl::Status& admitted() const { return admitted_; }
+  Call& call() { return call_; }
+  // Audits, counts, times and logs the call; `status` is what it came to, or else admitted(). Once.
+  grpc::Status End(absl::Status status);
+
+ private:
+  bool audited() const;
+  // UNAVAILABLE where a call changed something and that is not on disk.
+  absl::Status Audit(const absl::Status& status) const;
+
+  const CallEnvironment environment_;
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  Call call_;
+  absl::Status admitted_;
+  // Strangers take no place.
+  std::optional<CallerLimits::Place> callers_place_;
+  std::optional<CallLimit::Place> place_;
+  std::optional<AuditLog::Place> audit_place_;
+};
+
+// What `body` (absl::Status()) returns or throws: an exception is the call's error, never the server's end.
+template <typename Body>
+absl::Status Guarded(Body&& body) {
+  try {
+    return body();
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("the server has not enough memory for this call");
+  } catch (const std::exception& error) {
+    return absl::InternalError(error.what());
+  }
+}
+
+// Runs `body` (absl::Status() or absl::Status(Call&)) as the method of `target`, if it may begin.
 template <typename Body>
 grpc::Status RunCall(const CallEnvironment& environment, CallLimit& limit, grpc::ServerContext& context,
                      const CallTarget& target, Body&& body) {
-  const auto start = std::chrono::steady_clock::now();
-  const Admission admission = Admit(environment.access, context, target.method);
-  Call call{target.method, admission.caller, BeginTrace(context).trace_id, context.peer(),
-            std::string(target.resource)};
-  absl::Status status = admission.status;
-  // Strangers take no place.
-  std::optional<CallerLimits::Place> callers_place;
-  std::optional<CallLimit::Place> place;
-  std::optional<AuditLog::Place> audit_place;
-  const bool audited = environment.audit != nullptr && ChangesState(call.method);
-  if (status.ok()) status = callers_place.emplace(environment.callers, admission.caller).status();
-  if (status.ok()) status = place.emplace(limit).status();
-  if (status.ok() && audited) status = audit_place.emplace(*environment.audit).status();
-  const bool begun = status.ok();
-  try {
+  OpenCall open(environment, limit, context, target);
+  if (!open.admitted().ok()) return open.End(open.admitted());
+  return open.End(Guarded([&] {
     if constexpr (std::is_invocable_v<Body, Call&>) {
-      if (begun) status = body(call);
+      return body(open.call());
     } else {
-      if (begun) status = body();
+      return body();
     }
-  } catch (const std::bad_alloc&) {
-    status = absl::ResourceExhaustedError("the server has not enough memory for this call");
-  } catch (const std::exception& error) {
-    status = absl::InternalError(error.what());
-  }
-  if (audited) status = Audit(environment, call, status, begun);
-  return FinishCall(environment, call, status, start);
+  }));
 }
 
 template <typename Body>

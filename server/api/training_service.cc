@@ -1,7 +1,5 @@
 #include "server/api/training_service.h"
 
-#include <chrono>
-
 #include "core/text/strings.h"
 #include "core/training/machine_check.h"
 #include "server/api/messages.h"
@@ -13,8 +11,6 @@ namespace fintag::server {
 namespace {
 
 constexpr size_t kLongestRequestId = 128;
-// Between two questions whether a watcher is still there: each takes gRPC some 25 us. A write to one who is not fails.
-constexpr std::chrono::seconds kAskCaller(1);
 constexpr absl::Duration kJobRetry = absl::Minutes(1);  // no job ends sooner for being asked about
 
 std::string Method(const char* name) { return std::string("fintag.v1.TrainingService/") + name; }
@@ -116,36 +112,6 @@ absl::Status TrainingService::Answer(const Job& job, fintag::v1::Job& response) 
   return absl::OkStatus();
 }
 
-absl::Status TrainingService::Watch(grpc::ServerContext& context, const fintag::v1::WatchJobRequest& request,
-                                    grpc::ServerWriter<fintag::v1::JobEvent>& writer) {
-  absl::StatusOr<std::string> id = ParseName(request.name(), "jobs", "name");
-  if (!id.ok()) return id.status();
-  if (request.after_sequence() < 0) return BadField("after_sequence", "must be 0 or more");
-
-  // The head of the answer at once, so that the caller knows the stream stands.
-  writer.SendInitialMetadata();
-  using Clock = std::chrono::steady_clock;
-  Clock::time_point ask = Clock::now();
-  absl::Status status = queue_.Watch(
-      *id, request.after_sequence(), [&](const Event& event) { return writer.Write(ToMessage(event)); },
-      [&] {
-        if (environment_.stopping) return true;
-        if (Clock::now() < ask) return false;
-        ask = Clock::now() + kAskCaller;
-        return context.IsCancelled();
-      });
-  if (!status.ok()) return AboutField(status, "after_sequence");
-  if (context.IsCancelled()) return absl::CancelledError("the caller went away");
-  if (environment_.stopping) {
-    // A job that has ended by now has sent its final event; the caller's next attempt would find nothing new.
-    absl::StatusOr<Job> job = store_.Get(*id);
-    if (!job.ok() || !IsFinal(job->state)) {
-      return absl::UnavailableError("the server is stopping: watch again from the last sequence number");
-    }
-  }
-  return absl::OkStatus();
-}
-
 absl::Status TrainingService::Create(Call& call, const fintag::v1::CreateJobRequest& request,
                                      fintag::v1::Job& response) {
   absl::StatusOr<std::optional<Job>> before = store_.FindRetried(AskedJob(request));
@@ -235,10 +201,9 @@ grpc::Status TrainingService::DeleteJob(grpc::ServerContext* context, const fint
   });
 }
 
-grpc::Status TrainingService::WatchJob(grpc::ServerContext* context, const fintag::v1::WatchJobRequest* request,
-                                       grpc::ServerWriter<fintag::v1::JobEvent>* writer) {
-  return RunCall(environment_, watches_, *context, Method("WatchJob"),
-                 [&] { return Watch(*context, *request, *writer); });
+grpc::ServerWriteReactor<fintag::v1::JobEvent>* TrainingService::WatchJob(grpc::CallbackServerContext* context,
+                                                                          const fintag::v1::WatchJobRequest* request) {
+  return watches_.Open(*context, *request);
 }
 
 grpc::Status TrainingService::ListJobProgress(grpc::ServerContext* context,

@@ -5,12 +5,14 @@
 
 #include "server/api/call.h"
 #include "server/api/upload_room.h"
+#include "server/api/watch_streams.h"
 #include "server/jobs/job_queue.h"
 #include "server/jobs/job_store.h"
 
 namespace fintag::server {
 
-class TrainingService final : public fintag::v1::TrainingService::Service {
+class TrainingService final
+    : public fintag::v1::TrainingService::WithCallbackMethod_WatchJob<fintag::v1::TrainingService::Service> {
  public:
   TrainingService(const CallEnvironment& environment, JobStore& store, JobQueue& queue, DatasetRegistry& datasets,
                   ModelRegistry& models, UploadRoom& room, int32_t max_watchers, int32_t max_processes)
@@ -21,7 +23,7 @@ class TrainingService final : public fintag::v1::TrainingService::Service {
         models_(models),
         room_(room),
         max_processes_(max_processes),
-        watches_(max_watchers, "watches") {}
+        watches_(environment, store, queue, max_watchers) {}
 
   grpc::Status CreateJob(grpc::ServerContext* context, const fintag::v1::CreateJobRequest* request,
                          fintag::v1::Job* response) override;
@@ -33,8 +35,8 @@ class TrainingService final : public fintag::v1::TrainingService::Service {
                          fintag::v1::Job* response) override;
   grpc::Status DeleteJob(grpc::ServerContext* context, const fintag::v1::DeleteJobRequest* request,
                          fintag::v1::DeleteJobResponse* response) override;
-  grpc::Status WatchJob(grpc::ServerContext* context, const fintag::v1::WatchJobRequest* request,
-                        grpc::ServerWriter<fintag::v1::JobEvent>* writer) override;
+  grpc::ServerWriteReactor<fintag::v1::JobEvent>* WatchJob(grpc::CallbackServerContext* context,
+                                                           const fintag::v1::WatchJobRequest* request) override;
   grpc::Status ListJobProgress(grpc::ServerContext* context, const fintag::v1::ListJobProgressRequest* request,
                                fintag::v1::ListJobProgressResponse* response) override;
 
@@ -44,8 +46,6 @@ class TrainingService final : public fintag::v1::TrainingService::Service {
   absl::StatusOr<fintag::v1::Job> JobMessage(const Job& job);
   absl::Status Answer(const Job& job, fintag::v1::Job& response);
   absl::Status Create(Call& call, const fintag::v1::CreateJobRequest& request, fintag::v1::Job& response);
-  absl::Status Watch(grpc::ServerContext& context, const fintag::v1::WatchJobRequest& request,
-                     grpc::ServerWriter<fintag::v1::JobEvent>& writer);
 
   const CallEnvironment environment_;
   JobStore& store_;
@@ -54,7 +54,7 @@ class TrainingService final : public fintag::v1::TrainingService::Service {
   ModelRegistry& models_;
   UploadRoom& room_;
   const int32_t max_processes_;  // of one job
-  CallLimit watches_;            // their own, so that they leave the other calls their places
+  WatchStreams watches_;
 };
 
 }  // namespace fintag::server

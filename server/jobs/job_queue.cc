@@ -6,7 +6,6 @@
 #include <list>
 #include <map>
 #include <mutex>
-#include <set>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -17,6 +16,7 @@
 #include "server/jobs/job_folder.h"
 #include "server/jobs/job_id.h"
 #include "server/jobs/job_progress.h"
+#include "server/jobs/job_watches.h"
 #include "server/storage/folders.h"
 
 namespace fintag::server {
@@ -30,38 +30,12 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kLook(50);        // at processes and logs
 constexpr std::chrono::milliseconds kIdle(1000);      // between looks while nothing runs
 constexpr std::chrono::milliseconds kRetry(200);      // after an error, such as a full disk
-constexpr std::chrono::milliseconds kQuiet(200);      // a watcher's longest wait for news
-constexpr std::chrono::milliseconds kRowCheck(1000);  // of a watcher
+constexpr std::chrono::milliseconds kRowCheck(1000);  // of the jobs that are watched
 
 // A job and when it may be looked at again.
 struct Place {
   FollowedJob job;
   Clock::time_point next_look = Clock::time_point::min();
-};
-
-// What many threads wait for.
-class News {
- public:
-  int64_t count() const {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    return count_;
-  }
-  void Tell() {
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      ++count_;
-    }
-    came_.notify_all();
-  }
-  void WaitBeyond(int64_t count, std::chrono::milliseconds longest) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    came_.wait_for(lock, longest, [&] { return count_ > count; });
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::condition_variable came_;
-  int64_t count_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 class Queue : public JobQueue {
@@ -73,8 +47,8 @@ class Queue : public JobQueue {
         on_trouble_(std::move(on_trouble)),
         progress_(surroundings_.options.folder) {
     surroundings_.on_event = [this, told = std::move(surroundings_.on_event)](const Job& job, const Event& event) {
-      events_came_ = true;
       told(job, event);
+      watches_->OnEvent(job.id, event);
     };
   }
 
@@ -148,42 +122,11 @@ class Queue : public JobQueue {
     return progress_.ReadCurve(id, after_sequence);
   }
 
-  absl::Status Watch(const std::string& id, int64_t after_sequence, const std::function<bool(const Event&)>& on_event,
-                     const std::function<bool()>& stopped) override {
-    if (absl::StatusOr<Job> job = store().Get(id); !job.ok()) return job.status();
-    const std::unique_ptr<EventLogReader> reader = EventLogReader::Open(JobFolder(folder() / id).events());
-    int64_t last = 0;
-    bool closed = false;
-    Clock::time_point row_check = Clock::now() + kRowCheck;
-    for (bool first = true;; first = false) {
-      const int64_t seen = log_news_.count();  // before the log is read: what comes after that is news
-      std::vector<Event> events;
-      do {
-        events.clear();
-        const absl::Status read = reader->ReadNew(events);
-        for (const Event& event : events) {
-          last = event.sequence;
-          if (event.sequence > after_sequence && !on_event(event)) return absl::OkStatus();
-          const auto* state = std::get_if<StateChanged>(&event.what);
-          if (state != nullptr && IsFinalState(state->state) && last >= after_sequence) return absl::OkStatus();
-        }
-        if (!read.ok()) return read;
-        if (stopped()) return absl::OkStatus();
-      } while (!events.empty());
-      if (first && after_sequence > last) {
-        return absl::OutOfRangeError(
-            StrCat("jobs/", id, " has no event ", after_sequence, " yet: its last one is ", last));
-      }
-      // A log that was taken away ends without the final event.
-      if (closed) return absl::OkStatus();
-      if (Clock::now() >= row_check) {
-        row_check = Clock::now() + kRowCheck;
-        const absl::StatusOr<bool> row = store().LogIsClosed(id);
-        if (absl::IsNotFound(row.status())) return row.status();
-        closed = row.ok() && *row;
-      }
-      log_news_.WaitBeyond(seen, kQuiet);
-    }
+  absl::StatusOr<std::unique_ptr<JobWatch>> Watch(const std::string& id, int64_t after_sequence,
+                                                  std::function<void()> on_news) override {
+    const absl::StatusOr<bool> closed = store().LogIsClosed(id);
+    if (!closed.ok()) return closed.status();
+    return watches_->Add(id, JobFolder(folder() / id).events(), *closed, after_sequence, std::move(on_news));
   }
 
  private:
@@ -222,7 +165,6 @@ class Queue : public JobQueue {
     while (true) {
       const Clock::time_point now = Clock::now();
       for (Place& place : places_) Look(place, now);
-      if (std::exchange(events_came_, false)) log_news_.Tell();
       places_.remove_if([](const Place& place) { return place.job.done(); });
       StartWaiting(now);
       const bool runs =
@@ -235,7 +177,15 @@ class Queue : public JobQueue {
         changed_.clear();
       }
       ReadRows(changed);
+      CheckWatched(now);
     }
+  }
+
+  // Of what befalls a job outside of its log the watchers learn here, as of a log that nobody follows any more.
+  void CheckWatched(Clock::time_point now) {
+    if (now < next_row_check_) return;
+    next_row_check_ = now + kRowCheck;
+    for (const std::string& id : watches_->ids()) watches_->OnRow(id, store().LogIsClosed(id));
   }
 
   void Look(Place& place, Clock::time_point now) {
@@ -273,6 +223,7 @@ class Queue : public JobQueue {
       const absl::StatusOr<Job> row = store().Get(id);
       if (absl::IsNotFound(row.status()) || (row.ok() && row->log_closed)) {
         places_.remove_if([&](const Place& place) { return place.job.job().id == id; });
+        next_row_check_ = Clock::time_point::min();  // its watchers need not wait
       } else if (row.ok()) {
         Put(*row);
       } else {
@@ -300,9 +251,9 @@ class Queue : public JobQueue {
   const std::function<void(const std::string&, const absl::Status&)> on_trouble_;
   std::map<std::string, absl::Status> troubles_;  // by job, as last told; of the thread, as places_
   JobProgressReader progress_;
-  bool events_came_ = false;  // of the thread
-  News log_news_;             // for the watchers
-  std::list<Place> places_;   // of the thread alone once it runs; in order of their positions
+  const std::shared_ptr<JobWatches> watches_ = std::make_shared<JobWatches>();
+  Clock::time_point next_row_check_ = Clock::time_point::min();  // of the thread
+  std::list<Place> places_;  // of the thread alone once it runs; in order of their positions
   std::mutex mutex_;
   std::condition_variable news_;
   std::vector<std::string> changed_ ABSL_GUARDED_BY(mutex_);  // ids of rows

@@ -15,6 +15,7 @@
 #include "server/jobs/job.h"
 #include "server/jobs/job_history.h"
 #include "server/jobs/job_store.h"
+#include "server/jobs/job_watch.h"
 #include "server/jobs/launcher.h"
 #include "server/models/model_registry.h"
 
@@ -67,12 +68,11 @@ class JobQueue {
   // Its progress events after `after_sequence`, thinned where they are many (progress_curve.h). NOT_FOUND.
   virtual absl::StatusOr<std::vector<Event>> Curve(const std::string& id, int64_t after_sequence) = 0;
 
-  // Calls `on_event` with the events after `after_sequence`, in order, as they come, until the final one, until it
-  // returns false, or until `stopped` (asked at least every 200 ms) says true. Every watcher reads the log by itself,
-  // so a slow one holds up nobody. NOT_FOUND; OUT_OF_RANGE if after_sequence lies beyond the last event.
-  virtual absl::Status Watch(const std::string& id, int64_t after_sequence,
-                             const std::function<bool(const Event&)>& on_event,
-                             const std::function<bool()>& stopped) = 0;
+  // What a watcher sees: the events after `after_sequence`, as they come, until the final one. `on_news` is called, from
+  // any thread, whenever the watch may have something again after it had nothing; it must be brief, and must not end
+  // the watch. A slow watcher holds up nobody. NOT_FOUND.
+  virtual absl::StatusOr<std::unique_ptr<JobWatch>> Watch(const std::string& id, int64_t after_sequence,
+                                                          std::function<void()> on_news) = 0;
 };
 
 }  // namespace fintag::server

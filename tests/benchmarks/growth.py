@@ -182,8 +182,8 @@ def jobs(setting, checkpoint):
 
 
 def watchers(setting, checkpoint):
-    """One job and more and more watchers. What the server spends on them is its processor time: they run beside it, so
-    the trainer's speed says as much of theirs."""
+    """One job, in its second minute, and more and more watchers. What the server spends on them is its processor time:
+    they run beside it, so the trainer's speed says as much of theirs."""
     import grpc
     from fintag.v1 import training_pb2, training_pb2_grpc
     rows = []
@@ -205,6 +205,7 @@ def watchers(setting, checkpoint):
         for _ in service.WatchJob(request):  # until it trains
             if service.GetJob(training_pb2.GetJobRequest(name=job.name)).progress.step > 0:
                 break
+        time.sleep(60)
         for count in WATCHERS:
             while len(streams) < count:
                 streams.append(service.WatchJob(request))

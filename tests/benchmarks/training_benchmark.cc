@@ -101,7 +101,7 @@ void DecodeWords(benchmark::State& state, Decoding decoding) {
 BENCHMARK_CAPTURE(DecodeWords, argmax, Decoding::kArgMax)->Arg(30)->Arg(1000);
 BENCHMARK_CAPTURE(DecodeWords, constrained, Decoding::kConstrained)->Arg(30)->Arg(1000);
 
-// A progress event every half second is what a job writes; the server reads them as they come.
+// A progress event every few seconds is most of what a job writes; the server reads them as they come.
 void EventLog(benchmark::State& state) {
   const std::filesystem::path file = std::filesystem::temp_directory_path() / "fintag_event_log_benchmark.log";
   int64_t events = 0;

@@ -49,5 +49,13 @@ TEST(ProgressMeter, RateIsOfTheLatestInterval) {
   EXPECT_GT(meter.tokens_per_second(), 20000 / 5.0);
 }
 
+TEST(ProgressInterval, GrowsWithTheRun) {
+  using namespace std::chrono_literals;
+  EXPECT_EQ(ProgressInterval(0s), 500ms);
+  EXPECT_EQ(ProgressInterval(30s), 500ms);
+  EXPECT_EQ(ProgressInterval(2min), 2s);
+  EXPECT_EQ(ProgressInterval(8h), 5s);
+}
+
 }  // namespace
 }  // namespace fintag

@@ -212,10 +212,11 @@ TEST_F(JobQueueTest, ATrainerKilledByOthersFailsItsJob) {
 
 TEST_F(JobQueueTest, ADamagedLogFailsTheJobAndItsWatchersHearOfIt) {
   const std::string id = Create(FakeTrainer::kDamageLog);
+  const absl::Status from_the_start = Watch(id, 0, [](const Event&) { return true; });
+  EXPECT_TRUE(absl::IsDataLoss(from_the_start)) << from_the_start;
   WaitForState(id, JobState::kFailed);
   EXPECT_THAT(store_->Get(id)->failure_reason, HasSubstr("event log"));
-  const absl::Status status = queue_->Watch(
-      id, 0, [](const Event&) { return true; }, [] { return false; });
+  const absl::Status status = Watch(id, 0, [](const Event&) { return true; });
   EXPECT_TRUE(absl::IsDataLoss(status)) << status;
   EXPECT_EQ(queue_->Progress(id)->last_sequence, 3);
   WaitFor([&] { return store_->NotClosed().value().empty(); });

@@ -109,19 +109,40 @@ class QueueFixture : public testing::Test {
 
   static void Sleep(int milliseconds) { std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds)); }
 
+  // Calls `on_event` with what a watcher gets, until there is no more or it returns false.
+  absl::Status Watch(const std::string& id, int64_t after, const std::function<bool(const Event&)>& on_event) {
+    absl::Mutex mutex;
+    bool news = false;
+    const absl::StatusOr<std::unique_ptr<JobWatch>> watch = queue_->Watch(id, after, [&] {
+      const absl::MutexLock lock(&mutex);
+      news = true;
+    });
+    if (!watch.ok()) return watch.status();
+    while (true) {
+      {
+        const absl::MutexLock lock(&mutex);
+        news = false;
+      }
+      const absl::StatusOr<std::shared_ptr<const Event>> event = (*watch)->Next();
+      if (!event.ok()) return event.status();
+      if (*event != nullptr && !on_event(**event)) return absl::OkStatus();
+      if (*event != nullptr) continue;
+      if ((*watch)->ended()) return absl::OkStatus();
+      const absl::MutexLock lock(&mutex);
+      if (!mutex.AwaitWithTimeout(absl::Condition(&news), absl::Seconds(20))) {
+        return absl::DeadlineExceededError("nothing new for 20 seconds");
+      }
+    }
+  }
+
   // Every event up to the final one.
   std::vector<Event> WatchToTheEnd(const std::string& id, int64_t after = 0) {
     std::vector<Event> events;
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    const absl::Status status = queue_->Watch(
-        id, after,
-        [&](const Event& event) {
-          events.push_back(event);
-          return true;
-        },
-        [&] { return std::chrono::steady_clock::now() > deadline; });
+    const absl::Status status = Watch(id, after, [&](const Event& event) {
+      events.push_back(event);
+      return true;
+    });
     EXPECT_TRUE(status.ok()) << status;
-    EXPECT_LT(std::chrono::steady_clock::now(), deadline);
     return events;
   }
 

@@ -225,8 +225,7 @@ TEST_F(RestartTest, ALongLogIsWatchedFromAnySequenceNumber) {
   StartQueue();
   EXPECT_EQ(queue_->Progress(id)->last_sequence, 10);
   for (int64_t after = 0; after <= 10; ++after) EXPECT_THAT(WatchToTheEnd(id, after), SizeIs(10 - after)) << after;
-  const absl::Status beyond = queue_->Watch(
-      id, 11, [](const Event&) { return true; }, [] { return false; });
+  const absl::Status beyond = Watch(id, 11, [](const Event&) { return true; });
   EXPECT_TRUE(absl::IsOutOfRange(beyond)) << beyond;
   WaitFor([&] { return store_->NotClosed().value().empty(); });
   EXPECT_THAT(Reported(id), SizeIs(10));
