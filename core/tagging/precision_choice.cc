@@ -6,6 +6,7 @@
 
 #include "core/model/mapped_file.h"
 #include "core/model/output_file.h"
+#include "core/version.h"
 
 namespace fintag {
 namespace {
@@ -58,7 +59,7 @@ std::string FastestPrecision(const std::vector<PrecisionFigures>& figures) {
 
 std::optional<PrecisionChoice> ReadPrecisionChoice(const fs::path& folder, const std::string& machine) {
   for (const json& choice : ReadChoices(folder)) {
-    if (!IsOf(choice, machine)) continue;
+    if (!IsOf(choice, machine) || choice.value("fintag", json()) != kVersion) continue;
     try {
       PrecisionChoice read{machine, choice.at("precision").get<std::string>(), {}};
       for (const json& figures : choice.at("figures")) {
@@ -83,7 +84,10 @@ void WritePrecisionChoice(const fs::path& folder, const PrecisionChoice& choice)
     figures.push_back(
         {{"precision", candidate.precision}, {"f1", candidate.f1}, {"tokens_per_second", candidate.tokens_per_second}});
   }
-  choices.push_back({{"machine", choice.machine}, {"precision", choice.precision}, {"figures", std::move(figures)}});
+  choices.push_back({{"machine", choice.machine},
+                     {"fintag", kVersion},
+                     {"precision", choice.precision},
+                     {"figures", std::move(figures)}});
   const json file = {{"format", 1}, {"choices", std::move(choices)}};
   const std::string text = file.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 

@@ -1,5 +1,5 @@
-// Precision "auto": what a model version tags in on this machine, decided once and kept beside its weights in
-// precision.json. No LibTorch here: the server includes this header.
+// Precision "auto": what a model version tags in on this machine, decided once by each release of Fintag, whose kernels
+// may differ, and kept beside its weights in precision.json. No LibTorch here: the server includes this header.
 #pragma once
 
 #include <filesystem>
@@ -30,7 +30,7 @@ std::vector<PrecisionFigures> ScoredPrecisions(const std::filesystem::path& fold
 // The fastest of `figures` (not empty, float32 first) whose F1 is high enough.
 std::string FastestPrecision(const std::vector<PrecisionFigures>& figures);
 
-// The choice that `folder` has for `machine`. Nothing where none was made, or the file is damaged.
+// The choice that `folder` has for `machine`. Nothing where this release made none, or the file is damaged.
 std::optional<PrecisionChoice> ReadPrecisionChoice(const std::filesystem::path& folder, const std::string& machine);
 
 // Adds `choice` to the folder's, in the place of an earlier one for its machine. A folder that cannot be written to is

@@ -5,7 +5,10 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <iterator>
 #include <string>
+
+#include "core/version.h"
 
 namespace fintag {
 namespace {
@@ -68,10 +71,24 @@ TEST_F(PrecisionChoiceTest, EachMachineHasItsOwn) {
   EXPECT_EQ(again->figures[1].tokens_per_second, 160);
 }
 
+TEST_F(PrecisionChoiceTest, AnotherReleaseChoosesAnew) {
+  WritePrecisionChoice(folder_, {"m", "int8", {{"fp32", 0.8, 100}, {"int8", 0.8, 150}}});
+  std::ifstream file(folder_ / kPrecisionFile);
+  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  const size_t version = text.find(kVersion);
+  ASSERT_NE(version, std::string::npos) << text;
+  Put(kPrecisionFile, text.replace(version, std::string(kVersion).size(), "0.0.1"));
+  EXPECT_FALSE(ReadPrecisionChoice(folder_, "m"));
+  WritePrecisionChoice(folder_, {"m", "fp32", {{"fp32", 0.8, 100}}});
+  EXPECT_EQ(ReadPrecisionChoice(folder_, "m")->precision, "fp32");
+}
+
 TEST_F(PrecisionChoiceTest, ADamagedFileIsNoChoiceAndIsReplaced) {
-  for (const char* damaged :
-       {"", "{", "[]", R"({"choices": 5})", R"({"choices": [7]})", R"({"choices": [{"machine": "m", "precision": 3}]})",
-        R"({"choices": [{"machine": "m", "precision": "int8", "figures": [{"f1": "x"}]}]})"}) {
+  const std::string choice =
+      std::string(R"({"choices": [{"machine": "m", "fintag": ")") + kVersion + R"(", "precision": )";
+  for (const std::string& damaged :
+       {std::string(), std::string("{"), std::string("[]"), std::string(R"({"choices": 5})"),
+        std::string(R"({"choices": [7]})"), choice + "3}]}", choice + R"("int8", "figures": [{"f1": "x"}]}]})"}) {
     Put(kPrecisionFile, damaged);
     EXPECT_FALSE(ReadPrecisionChoice(folder_, "m")) << damaged;
     WritePrecisionChoice(folder_, {"m", "fp32", {{"fp32", 0.8, 100}}});
