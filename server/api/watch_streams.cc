@@ -159,6 +159,7 @@ void WatchStreams::Remove(Stream& stream) {
 
 void WatchStreams::Run() {
   std::vector<Stream*> now;
+  absl::Time look = absl::InfinitePast();
   while (true) {
     {
       const absl::MutexLock lock(&mutex_);
@@ -167,7 +168,9 @@ void WatchStreams::Run() {
       if (ending_) return;
       now.swap(awake_);
       for (Stream* stream : now) stream->awake = false;
-      if (now.empty() && environment_.stopping) {
+      if (environment_.stopping && absl::Now() >= look) {
+        look = absl::Now() + kLook;
+        now.clear();
         for (const auto& [stream, owner] : open_) now.push_back(stream);
       }
     }

@@ -68,9 +68,9 @@ class JobQueue {
   // Its progress events after `after_sequence`, thinned where they are many (progress_curve.h). NOT_FOUND.
   virtual absl::StatusOr<std::vector<Event>> Curve(const std::string& id, int64_t after_sequence) = 0;
 
-  // What a watcher sees: the events after `after_sequence`, as they come, until the final one. `on_news` is called, from
-  // any thread, whenever the watch may have something again after it had nothing; it must be brief, and must not end
-  // the watch. A slow watcher holds up nobody. NOT_FOUND.
+  // What a watcher sees: the events after `after_sequence`, as they come, until the final one. `on_news` is called,
+  // from any thread, whenever the watch may have something again after it had nothing; it must be brief, and must not
+  // end the watch. A slow watcher holds up nobody. NOT_FOUND.
   virtual absl::StatusOr<std::unique_ptr<JobWatch>> Watch(const std::string& id, int64_t after_sequence,
                                                           std::function<void()> on_news) = 0;
 };

@@ -1,5 +1,5 @@
-// All watchers of all jobs. What the queue reads of a log anyway is kept for a while, so that a thousand watchers of a job
-// read its file only to catch up.
+// All watchers of all jobs. What the queue reads of a log anyway is kept for a while, so that a thousand watchers of a
+// job read its file only to catch up.
 #pragma once
 
 #include <deque>
