@@ -1,5 +1,6 @@
 """What an operator sees: health, readiness, metrics, logs, locks, limits."""
 import json
+import pathlib
 import queue
 import shutil
 import subprocess
@@ -8,7 +9,7 @@ import urllib.request
 
 import grpc
 import pytest
-from conftest import BASE, BIN, CORPUS, sentences, state_of
+from conftest import BASE, BIN, CORPUS, sentences, state_of, wait_for
 from fintag.v1 import tagging_pb2, training_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
@@ -104,6 +105,10 @@ def test_a_taken_port_and_wrong_usage_are_told(start_server, tmp_path):
     assert subprocess.run([BIN / "fintagd", "--version"], capture_output=True, check=False).returncode == 0
 
 
+def threads(server):
+    return len(list(pathlib.Path(f"/proc/{server.process.pid}/task").iterdir()))
+
+
 def test_too_many_watchers_are_refused(start_server):
     server = start_server("--max-watchers", "1")
     server.import_model("base", BASE)
@@ -114,6 +119,31 @@ def test_too_many_watchers_are_refused(start_server):
     with pytest.raises(grpc.RpcError) as refused:
         list(server.watch(job.name))
     assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED and retry_seconds(refused.value) > 0
+
+
+def test_hundreds_of_watchers_see_every_event_and_have_no_thread_each(start_server):
+    server = start_server("--max-watchers", "300")
+    server.import_model("base", BASE)
+    server.upload("small", sentences(CORPUS / "train.conll", 30))
+    job = server.submit(epochs=1000)
+    first = server.watch(job.name)
+    next(first)
+    before = threads(server)
+    watches = [first, *(server.watch(job.name) for _ in range(299))]
+    for watch in watches[1:]:
+        assert next(watch).sequence == 1
+    assert threads(server) < before + 50
+    for watch in watches[::2]:
+        watch.cancel()
+    wait_for(lambda: server.metric('fintag_requests_total{code="CANCELLED",method="fintag.v1.TrainingService/WatchJob"}')
+             == 150)
+    late = server.watch(job.name)  # has one of the places that are free again
+    next(late)
+    server.jobs.CancelJob(training_pb2.CancelJobRequest(name=job.name))
+    ends = [list(watch) for watch in [late, *watches[1::2]]]
+    assert state_of(ends[0][-1]) == "CANCELLED"
+    assert [event.sequence for event in ends[0]] == list(range(2, len(ends[0]) + 2))
+    assert all(end == ends[0] for end in ends)
 
 
 def test_calls_past_the_limit_are_told_to_try_again_and_watches_take_no_place(start_server):
