@@ -164,7 +164,7 @@ void WatchStreams::Run() {
     {
       const absl::MutexLock lock(&mutex_);
       const auto has_work = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return ending_ || !awake_.empty(); };
-      mutex_.AwaitWithTimeout(absl::Condition(&has_work), kLook);
+      mutex_.AwaitWithDeadline(absl::Condition(&has_work), absl::Now() + kLook);
       if (ending_) return;
       now.swap(awake_);
       for (Stream* stream : now) stream->awake = false;
