@@ -1,8 +1,10 @@
 #include "server/api/watch_streams.h"
 
 #include <atomic>
+#include <string>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "server/api/messages.h"
 #include "server/api/resource_name.h"
 #include "server/api/status_conversion.h"
@@ -59,11 +61,12 @@ class WatchStreams::Stream final : public grpc::ServerWriteReactor<fintag::v1::J
   }
 
   absl::Status Begin() {
-    const absl::StatusOr<std::string> id = ParseName(request_.name(), "jobs", "name");
+    absl::StatusOr<std::string> id = ParseName(request_.name(), "jobs", "name");
     if (!id.ok()) return id.status();
+    job_ = *std::move(id);
     if (request_.after_sequence() < 0) return BadField("after_sequence", "must be 0 or more");
     absl::StatusOr<std::unique_ptr<JobWatch>> watch =
-        streams_.queue_.Watch(*id, request_.after_sequence(), [this] { OnNews(); });
+        streams_.queue_.Watch(job_, request_.after_sequence(), [this] { OnNews(); });
     if (!watch.ok()) return watch.status();
     watch_ = *std::move(watch);
     StartSendInitialMetadata();  // at once, so that the caller knows the stream stands
@@ -77,7 +80,7 @@ class WatchStreams::Stream final : public grpc::ServerWriteReactor<fintag::v1::J
 
   // All that there is was sent. Of a job that has ended, nothing new would come at the caller's next attempt.
   absl::Status Stop() {
-    const absl::StatusOr<Job> job = streams_.store_.Get(ParseName(request_.name(), "jobs", "name").value());
+    const absl::StatusOr<Job> job = streams_.store_.Get(job_);
     over_ = job.ok() && IsFinal(job->state);
     return over_ ? absl::OkStatus()
                  : absl::UnavailableError("the server is stopping: watch again from the last sequence number");
@@ -105,6 +108,7 @@ class WatchStreams::Stream final : public grpc::ServerWriteReactor<fintag::v1::J
   WatchStreams& streams_;
   const fintag::v1::WatchJobRequest& request_;
   OpenCall call_;
+  std::string job_;
   std::unique_ptr<JobWatch> watch_;
   absl::StatusOr<std::shared_ptr<const Event>> ahead_ = nullptr;  // to be sent next
   fintag::v1::JobEvent message_;                                  // on its way

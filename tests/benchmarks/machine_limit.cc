@@ -5,7 +5,6 @@
 //     machine_limit [THREADS]    default: all processors
 //
 // A multiply-add counts as two operations. AMX tiles are not counted: a share on a processor with them can pass 1.
-#include <cpuid.h>
 #include <immintrin.h>
 
 #include <algorithm>
@@ -20,6 +19,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "core/model/processor.h"
 
 namespace {
 
@@ -133,12 +134,6 @@ __attribute__((target("avx2"))) float ReadMemory(const float* numbers, size_t co
   return total;
 }
 
-// The compilers' own test does not know this feature everywhere (clang 14).
-bool HasAvxVnni() {
-  unsigned int a = 0, b = 0, c = 0, d = 0;
-  return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a >> 4 & 1) != 0;
-}
-
 volatile float sink;
 
 // Units a second of all threads together, each of which calls `work(thread)`, worth `units`, over and over.
@@ -197,18 +192,17 @@ double MemoryBandwidth(int threads) {
 
 int main(int argc, char** argv) {
   const int threads = argc > 1 ? std::atoi(argv[1]) : static_cast<int>(std::thread::hardware_concurrency());
-  __builtin_cpu_init();
-  if (argc > 2 || threads < 1 || !__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {
+  if (argc > 2 || threads < 1 || !fintag::HasAvx2()) {
     std::fprintf(stderr, "usage: machine_limit [THREADS], on a processor with AVX2\n");
     return 2;
   }
   // For each precision the best first.
   const Kernel kernels[] = {
-      {"fp32", "avx512f vfmadd", __builtin_cpu_supports("avx512f") != 0, Fp32Avx512, kSums512, 16},
+      {"fp32", "avx512f vfmadd", fintag::HasAvx512(), Fp32Avx512, kSums512, 16},
       {"fp32", "avx2 vfmadd", true, Fp32Avx2, kSums256, 8},
-      {"bf16", "avx512_bf16 vdpbf16ps", __builtin_cpu_supports("avx512bf16") != 0, Bf16Avx512, kSums512, 32},
-      {"int8", "avx512_vnni vpdpbusd", __builtin_cpu_supports("avx512vnni") != 0, Int8Avx512, kSums512, 64},
-      {"int8", "avx_vnni vpdpbusd", HasAvxVnni(), Int8AvxVnni, kSums256, 32},
+      {"bf16", "avx512_bf16 vdpbf16ps", fintag::HasAvx512Bf16(), Bf16Avx512, kSums512, 32},
+      {"int8", "avx512_vnni vpdpbusd", fintag::HasAvx512Vnni(), Int8Avx512, kSums512, 64},
+      {"int8", "avx_vnni vpdpbusd", fintag::HasAvxVnni(), Int8AvxVnni, kSums256, 32},
       {"int8", "avx2 vpmaddubsw", true, Int8Avx2, kSums256, 64},
   };
   std::printf("{\"threads\": %d, \"gflops\": {", threads);
