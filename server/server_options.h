@@ -37,7 +37,7 @@ struct ServerOptions {
   int64_t max_dataset_bytes = int64_t{1} << 30;
   int64_t max_model_bytes = int64_t{8} << 30;
   int32_t max_calls = 512;  // under way at once, beside the watches
-  int32_t max_watchers = 256;
+  int32_t max_watchers = 1024;
   int32_t stop_seconds = 10;  // for calls under way at SIGTERM
   ApiServerOptions api;
   JobQueueOptions jobs;  // folder and trainer are set by main

@@ -38,6 +38,21 @@ absl::Status CheckInputs(const Inputs& inputs, const char* field, const TaggingL
   return absl::OkStatus();
 }
 
+// Words are what a tokenizer splits first, so there are as many tokens or more; counted at memory's speed.
+int64_t LeastTokens(const Inputs& inputs) {
+  int64_t words = 0;
+  for (const fintag::v1::TextInput& input : inputs) {
+    words += input.words().words_size();
+    bool in_word = false;
+    for (const char c : input.text()) {
+      const bool space = c == ' ' || c == '\n' || c == '\t';
+      words += !space && !in_word;
+      in_word = !space;
+    }
+  }
+  return words;
+}
+
 absl::StatusOr<std::vector<EncodedSentence>> Encode(const Tagger& tagger, const Inputs& inputs, const char* field) {
   std::vector<EncodedSentence> sentences;
   sentences.reserve(static_cast<size_t>(inputs.size()));
@@ -87,6 +102,7 @@ absl::Status TagWith(const LoadedModel& model, CallerLimits& callers, grpc::Serv
                      const TagQuestion& question, fintag::v1::TagResponse& response, TaggedCounts& counts,
                      AnswerTimes& times) {
   TagScheduler& scheduler = *model.scheduler;
+  if (absl::Status room = scheduler.CheckRoom(LeastTokens(question.inputs)); !room.ok()) return room;
   const Tagger& tagger = scheduler.tagger();
   const auto encoding = Clock::now();
   absl::StatusOr<std::vector<EncodedSentence>> sentences = Encode(tagger, question.inputs, question.inputs_field);

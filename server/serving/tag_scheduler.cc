@@ -65,6 +65,13 @@ class Scheduler final : public TagScheduler {
     mutex_.Await(absl::Condition(this, &Scheduler::IsLeft));
   }
 
+  absl::Status CheckRoom(int64_t least_tokens) const override {
+    // Larger than the queue: Run says so once the tokens are counted.
+    if (least_tokens > options_.max_queue_tokens) return absl::OkStatus();
+    absl::MutexLock lock(&mutex_);
+    return RoomFor(least_tokens, "at least ");
+  }
+
   absl::Status Run(std::vector<EncodedSentence>& sentences, std::chrono::system_clock::time_point deadline,
                    const std::function<bool()>& cancelled, const std::string& trace_id) override {
     Request request;
@@ -106,12 +113,16 @@ class Scheduler final : public TagScheduler {
   const Tagger& tagger() const override { return *tagger_; }
 
  private:
+  absl::Status RoomFor(int64_t tokens, const char* exactness) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (queue_tokens_ + tokens <= options_.max_queue_tokens) return absl::OkStatus();
+    return absl::ResourceExhaustedError(StrCat("the model's queue is full: ", queue_tokens_, " of ",
+                                               options_.max_queue_tokens, " tokens wait, the request has ", exactness,
+                                               tokens));
+  }
+
   absl::Status Enter(Request& request, int64_t tokens) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (stopping_) return absl::UnavailableError("the model is being unloaded: try again");
-    if (queue_tokens_ + tokens > options_.max_queue_tokens) {
-      return absl::ResourceExhaustedError(StrCat("the model's queue is full: ", queue_tokens_, " of ",
-                                                 options_.max_queue_tokens, " tokens wait, the request has ", tokens));
-    }
+    if (absl::Status full = RoomFor(tokens, ""); !full.ok()) return full;
     ++callers_;
     queue_.push_back(&request);
     queue_tokens_ += tokens;

@@ -163,6 +163,20 @@ TEST_F(TagSchedulerTest, FullQueueIsAnErrorUntilThereIsRoom) {
   EXPECT_TRUE(answer.get().ok() && fitting.get().ok() && Run(refused).ok());
 }
 
+TEST_F(TagSchedulerTest, RoomIsToldBeforeTheTokensAreCounted) {
+  Start(50, 100);
+  HoldUp();
+  std::vector<EncodedSentence> queued = {MakeSentence(2, 30)};
+  auto answer = RunAside(queued);
+  EXPECT_TRUE(scheduler_->CheckRoom(40).ok());
+  const absl::Status full = scheduler_->CheckRoom(41);
+  EXPECT_TRUE(absl::IsResourceExhausted(full));
+  EXPECT_THAT(std::string(full.message()), HasSubstr("60 of 100 tokens wait, the request has at least 41"));
+  EXPECT_TRUE(scheduler_->CheckRoom(101).ok());  // Run's answer is that it never fits
+  log_.gate.Open();
+  EXPECT_TRUE(answer.get().ok() && scheduler_->CheckRoom(100).ok());
+}
+
 TEST_F(TagSchedulerTest, RequestLargerThanTheQueueIsInvalid) {
   Start(50, 100);
   std::vector<EncodedSentence> huge = {MakeSentence(3, 34)};
