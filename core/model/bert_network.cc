@@ -4,6 +4,7 @@
 
 #include "core/model/linear.h"
 #include "core/model/packed_attention.h"
+#include "core/model/rounded_weights.h"
 
 namespace fintag {
 namespace {
@@ -38,6 +39,13 @@ void BertNetwork::Convert(Precision precision) {
     layer.query_key_value.rounded = rounded;
   }
   classifier = ConvertDense(classifier, Precision::kFloat32);
+  if (precision != Precision::kBFloat16 || embeddings.words.is_cpu()) return;
+  for (EncoderLayer& layer : layers) {
+    for (LayerNorm* norm : {&layer.attention_norm, &layer.output_norm}) {
+      norm->weight = norm->weight.detach().to(at::kBFloat16);
+      norm->bias = norm->bias.detach().to(at::kBFloat16);
+    }
+  }
 }
 
 void BertNetwork::TrainInMixedPrecision(bool rounded_gradients) {
@@ -78,6 +86,27 @@ int64_t BertNetwork::FilledRows(int64_t rows) const {
   return classifier.packed != nullptr ? rows : PaddedRows(rows, embeddings.words.device());
 }
 
+bool BertNetwork::RoundsEachPass() const {
+  return layers.front().output.mixed && at::GradMode::is_enabled() && !embeddings.words.is_cpu();
+}
+
+std::vector<EncoderLayer> BertNetwork::RoundedLayers() const {
+  std::vector<EncoderLayer> rounded = layers;
+  std::vector<Dense*> places;
+  std::vector<at::Tensor> exact;
+  for (EncoderLayer& layer : rounded) {
+    for (Dense* dense : {&layer.query_key_value, &layer.attention_output, &layer.intermediate, &layer.output}) {
+      places.push_back(dense);
+      exact.insert(exact.end(), {dense->weight, dense->bias});
+    }
+  }
+  const std::vector<at::Tensor> tensors = RoundWeights(exact);
+  for (size_t i = 0; i < places.size(); ++i) {
+    *places[i] = {.weight = tensors[2 * i], .bias = tensors[2 * i + 1], .rounded = true};
+  }
+  return rounded;
+}
+
 at::Tensor BertNetwork::Logits(const TokenRun& tokens, const StepDropout& dropout) const {
   DropoutSites sites(dropout);
   at::Tensor hidden = EmbeddingSum(tokens.ids, tokens.positions, embeddings);
@@ -89,21 +118,23 @@ at::Tensor BertNetwork::Logits(const TokenRun& tokens, const StepDropout& dropou
   } else {
     hidden = ApplyDropout(ResidualLayerNorm(hidden, at::Tensor(), embedding_norm, Dropout()), sites.Hidden());
   }
-  for (const EncoderLayer& layer : layers) {
+  const std::vector<EncoderLayer> rounded = RoundsEachPass() ? RoundedLayers() : std::vector<EncoderLayer>();
+  const std::vector<EncoderLayer>& encoder = rounded.empty() ? layers : rounded;
+  hidden = hidden.to(encoder.front().attention_norm.weight.scalar_type());
+  for (const EncoderLayer& layer : encoder) {
     if (!projected.defined()) projected = Apply(layer.query_key_value, hidden);
     at::Tensor context =
         PackedAttention(std::exchange(projected, at::Tensor()), tokens.offsets, heads, sites.Attention());
     // Beyond the last attention no token sees another: the others' rows can go.
-    if (&layer == &layers.back()) {
-      const at::Tensor rows = tokens.rows.to(hidden.device());
-      context = context.index_select(0, rows);
-      hidden = hidden.index_select(0, rows);
+    if (&layer == &encoder.back()) {
+      context = context.index_select(0, tokens.rows);
+      hidden = hidden.index_select(0, tokens.rows);
     }
     hidden = ResidualLayerNorm(Apply(layer.attention_output, context), hidden, layer.attention_norm, sites.Hidden());
     const at::Tensor out = FeedForward(layer.intermediate, layer.output, hidden, activation);
     hidden = ResidualLayerNorm(out, hidden, layer.output_norm, sites.Hidden());
   }
-  return Apply(classifier, ApplyDropout(hidden, sites.Classifier()));
+  return Apply(classifier, ApplyDropout(hidden.to(at::kFloat), sites.Classifier()));
 }
 
 }  // namespace fintag

@@ -12,6 +12,7 @@
 #include "core/model/dropout.h"
 #include "core/model/embeddings.h"
 #include "core/model/layer_norm.h"
+#include "core/model/token_run.h"
 #include "core/model/word_projections.h"
 
 namespace fintag {
@@ -23,14 +24,6 @@ struct EncoderLayer {
   Dense intermediate;
   Dense output;
   LayerNorm output_norm;
-};
-
-// A batch as the layers take it, all on the CPU. Tokens beyond the last offset belong to no sequence: filling.
-struct TokenRun {
-  at::Tensor ids;        // [tokens], int64
-  at::Tensor positions;  // [tokens], int64: the place in the token's sequence
-  at::Tensor offsets;    // [sequences + 1], int64
-  at::Tensor rows;       // [n], int64: the tokens whose logits are wanted
 };
 
 // Dropout of one training step, or none.
@@ -51,10 +44,10 @@ struct BertNetwork {
   Activation activation = Activation::kGelu;
 
   // Every linear layer in the form that tags, in `precision` but for the classifier, which is small and decides:
-  // float32.
+  // float32. On a GPU bfloat16 is what passes from layer to layer too.
   void Convert(Precision precision);
   // All but the classifier. The weights' gradients are float32, or bfloat16 where they may be rounded, on the CPU
-  // alone.
+  // alone. On a GPU the layers' parameters are rounded once a pass (rounded_weights.h); norms stay float32.
   void TrainInMixedPrecision(bool rounded_gradients);
   int64_t bytes() const;  // of all parameters
 
@@ -67,6 +60,10 @@ struct BertNetwork {
   // transformers' BERT has it: after the embeddings' norm, on attention probabilities, after both dense layers that
   // end a block, before the classifier.
   at::Tensor Logits(const TokenRun& tokens, const StepDropout& dropout) const;
+
+ private:
+  bool RoundsEachPass() const;
+  std::vector<EncoderLayer> RoundedLayers() const;
 };
 
 }  // namespace fintag

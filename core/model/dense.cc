@@ -8,12 +8,6 @@ namespace {
 
 constexpr Precision kPrecisions[] = {Precision::kFloat32, Precision::kBFloat16, Precision::kInt8};
 
-// On a GPU LibTorch's own products are the best.
-at::Tensor MixedLinearOf(const Dense& dense, const at::Tensor& x) {
-  if (x.is_cpu()) return MixedLinear(x, dense.weight, dense.bias);
-  return at::linear(x.to(at::kBFloat16), dense.weight.to(at::kBFloat16)).to(x.scalar_type()) + dense.bias;
-}
-
 int64_t BytesOf(const at::Tensor& tensor) { return tensor.defined() ? static_cast<int64_t>(tensor.nbytes()) : 0; }
 
 }  // namespace
@@ -54,14 +48,17 @@ Dense ConvertDense(const Dense& dense, Precision precision) {
     return {.packed = std::make_shared<const PackedWeight>(PackWeight(dense.weight, dense.bias, *kernels))};
   }
   if (precision == Precision::kFloat32) return dense;
-  return {.weight = dense.weight.detach().to(at::kBFloat16), .bias = dense.bias.detach().to(at::kBFloat16)};
+  return {.weight = dense.weight.detach().to(at::kBFloat16),
+          .bias = dense.bias.detach().to(at::kBFloat16),
+          .rounded = !dense.weight.is_cpu()};
 }
 
 at::Tensor Apply(const Dense& dense, const at::Tensor& x) {
   if (dense.packed) return dense.rounded ? PackedLinearRounded(x, *dense.packed) : PackedLinear(x, *dense.packed);
-  if (dense.mixed && at::GradMode::is_enabled()) return MixedLinearOf(dense, x);
+  if (dense.mixed && at::GradMode::is_enabled()) return MixedLinear(x, dense.weight, dense.bias);
   if (dense.weight.scalar_type() == x.scalar_type()) return Linear(x, dense.weight, dense.bias);
-  return at::linear(x.to(dense.weight.scalar_type()), dense.weight, dense.bias).to(x.scalar_type());
+  const at::Tensor y = at::linear(x.to(dense.weight.scalar_type()), dense.weight, dense.bias);
+  return dense.rounded ? y : y.to(x.scalar_type());
 }
 
 at::Tensor Apply(const Dense& dense, const at::Tensor& x, Activation activation) {

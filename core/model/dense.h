@@ -27,8 +27,9 @@ struct Dense {
   at::Tensor weight = {};  // [out, in], float32 or bfloat16; undefined where the packed form is there
   at::Tensor bias = {};    // [out], alike
   std::shared_ptr<const PackedWeight> packed = nullptr;
-  bool mixed = false;    // trains in mixed precision (mixed_linear.h)
-  bool rounded = false;  // Apply's result is bfloat16, for attention; what is packed for kernels that round
+  bool mixed = false;    // trains in mixed precision, on the CPU by mixed_linear.h
+  bool rounded = false;  // Apply's result is bfloat16: for attention where it is packed for kernels that round, and
+                         // wherever a GPU's weights are
 
   int64_t bytes() const;
 };

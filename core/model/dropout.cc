@@ -2,6 +2,8 @@
 
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <mutex>
+
 #include "core/model/dropout_bits.h"
 #include "core/model/parallel.h"
 
@@ -32,9 +34,6 @@ at::Tensor Mix(at::Tensor x) {
 }
 
 at::Tensor Multiply(const at::Tensor& x, const Dropout& dropout) {
-  if (!x.device().is_cpu() || x.scalar_type() != at::kFloat) {
-    return x * DropoutMask(dropout, x.size(0), x.size(1), x.device());
-  }
   const at::Tensor input = x.contiguous();
   at::Tensor output = at::empty_like(input);
   const float* in = input.const_data_ptr<float>();
@@ -76,8 +75,16 @@ at::Tensor DropoutMask(const Dropout& dropout, int64_t rows, int64_t columns, at
   return at::ge(bits, static_cast<int64_t>(dropout.threshold())).to(at::kFloat) * dropout.scale();
 }
 
+void SeedDropout(at::Device device, uint64_t seed) {
+  if (device.is_cpu()) return;
+  at::Generator generator = at::globalContext().defaultGenerator(device);
+  const std::lock_guard lock(generator.mutex());
+  generator.set_current_seed(seed);
+}
+
 at::Tensor ApplyDropout(const at::Tensor& x, const Dropout& dropout) {
   if (!dropout.active()) return x;
+  if (!x.device().is_cpu()) return at::dropout(x, dropout.probability, /*train=*/true);
   return DropoutFunction::apply(x, dropout.probability, static_cast<int64_t>(dropout.key));
 }
 

@@ -1,5 +1,6 @@
 // Dropout from a counter: whether an element is dropped is a function of the seed, the site in the network, its row
-// and its column, so no mask is stored (the backward pass asks again) and threads do not matter.
+// and its column, so no mask is stored (the backward pass asks again) and threads do not matter. On a GPU it is
+// LibTorch's, one launch each way, from a generator that is seeded at every step.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -22,11 +23,14 @@ struct Dropout {
 // The dropout layer number `site` of a step seeded with `seed`. Sites of one step are independent.
 Dropout DropoutAt(double probability, uint64_t seed, uint64_t site);
 
-// The definition, in plain integer operations on any device: [rows, columns], float32, 0 where dropped and
+// The definition on the CPU, in plain integer operations: [rows, columns], float32, 0 where dropped and
 // 1 / (1 - probability) elsewhere. With the key's halves k0 (low) and k1 and 32-bit arithmetic,
 //   bits(row, column) = Mix(Mix(Mix(row ^ k0) + k1) + column * 0x9e3779b1),
 // Mix being Wellons' lowbias32 (github.com/skeeto/hash-prospector).
 at::Tensor DropoutMask(const Dropout& dropout, int64_t rows, int64_t columns, at::Device device);
+
+// Before each training step, with its seed, where a GPU computes; nothing is to be done for the CPU.
+void SeedDropout(at::Device device, uint64_t seed);
 
 // `x` [rows, columns] with elements dropped, differentiable.
 at::Tensor ApplyDropout(const at::Tensor& x, const Dropout& dropout);

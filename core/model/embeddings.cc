@@ -135,10 +135,9 @@ at::Tensor EmbeddingSum(const at::Tensor& ids, const at::Tensor& positions, cons
 }
 
 at::Tensor EmbeddingSumReference(const at::Tensor& ids, const at::Tensor& positions, const EmbeddingTables& tables) {
-  const at::Device device = tables.words.device();
-  const at::Tensor words = at::embedding(tables.words, ids.to(device), /*padding_idx=*/-1,
-                                         /*scale_grad_by_freq=*/false, /*sparse=*/true);
-  return words + tables.positions.index_select(0, positions.to(device)) + tables.token_types[0];
+  const at::Tensor words =
+      at::embedding(tables.words, ids, /*padding_idx=*/-1, /*scale_grad_by_freq=*/false, /*sparse=*/true);
+  return words + tables.positions.index_select(0, positions) + tables.token_types[0];
 }
 
 }  // namespace fintag

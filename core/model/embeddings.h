@@ -12,7 +12,7 @@ struct EmbeddingTables {
 };
 
 // words[ids] + positions[positions] + token_types[0]: [tokens, hidden], differentiable in the tables. ids, positions:
-// [tokens], int64, within the tables (the caller has checked), on the CPU.
+// [tokens], int64, within the tables (the caller has checked), on their device.
 // The gradient of `words` is sparse, [vocabulary, hidden] with one entry a distinct id of the batch: a dense one would
 // be filled with zeros (47 MB for 30,522 words of 384) at every step. On the CPU its indices are distinct
 // and ascend.

@@ -122,7 +122,7 @@ NormalizedRows NormalizeRows(const at::Tensor& x, const LayerNorm& norm) {
 
 at::Tensor ResidualLayerNormReference(const at::Tensor& x, const at::Tensor& residual, const LayerNorm& norm,
                                       const Dropout& dropout) {
-  at::Tensor sum = dropout.active() ? x * DropoutMask(dropout, x.size(0), x.size(1), x.device()) : x;
+  at::Tensor sum = ApplyDropout(x, dropout);
   if (residual.defined()) sum = sum + residual;
   return at::layer_norm(sum, {x.size(1)}, norm.weight, norm.bias, norm.epsilon);
 }

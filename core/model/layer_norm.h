@@ -14,7 +14,8 @@ struct LayerNorm {
 };
 
 // LayerNorm(dropout(x) + residual), differentiable in x, residual, weight and bias. x and residual: [tokens, hidden];
-// an undefined residual counts as 0. One pass over memory on the CPU; sums are in a fixed order.
+// an undefined residual counts as 0. One pass over memory on the CPU; sums are in a fixed order. All are float32; on a
+// GPU x may be bfloat16, or everything.
 at::Tensor ResidualLayerNorm(const at::Tensor& x, const at::Tensor& residual, const LayerNorm& norm,
                              const Dropout& dropout);
 

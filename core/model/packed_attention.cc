@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/model/dropout_bits.h"
+#include "core/model/fused_attention.h"
 #include "core/model/parallel.h"
 #include "core/model/product_parts.h"
 #include "core/model/simd_kernels.h"
@@ -211,15 +212,26 @@ Padding PaddingOf(const Shape& shape, at::Device device) {
   return {rows.to(device), padded.to(device), at::tensor(places, at::kLong).to(device)};
 }
 
+at::Tensor OnDevice(const at::Tensor& qkv, const SequenceOffsets& offsets, int64_t heads, const Dropout& dropout) {
+  const Shape shape(qkv, offsets.host, heads);
+  if (shape.longest == 0 || !HasFusedAttention(qkv, heads)) {
+    return PackedAttentionReference(qkv, offsets.host, heads, dropout);
+  }
+  const at::Tensor here = offsets.device.defined() ? offsets.device : offsets.host.to(qkv.device(), at::kInt);
+  return FusedAttention(qkv, here, shape.longest, heads, dropout.probability);
+}
+
 }  // namespace
 
 bool AttendsRounded() { return SimdRoundedAttention() != nullptr; }
 
-at::Tensor PackedAttention(const at::Tensor& qkv, const at::Tensor& offsets, int64_t heads, const Dropout& dropout) {
-  if (!qkv.device().is_cpu()) return PackedAttentionReference(qkv, offsets, heads, dropout);
-  if (qkv.scalar_type() == at::kBFloat16) return ForwardRounded(qkv.contiguous(), offsets, heads);
-  if (!at::GradMode::is_enabled()) return Forward(qkv.contiguous(), offsets, heads, dropout, nullptr);
-  return PackedAttentionFunction::apply(qkv, offsets, heads, dropout.probability, static_cast<int64_t>(dropout.key));
+at::Tensor PackedAttention(const at::Tensor& qkv, const SequenceOffsets& offsets, int64_t heads,
+                           const Dropout& dropout) {
+  if (!qkv.device().is_cpu()) return OnDevice(qkv, offsets, heads, dropout);
+  if (qkv.scalar_type() == at::kBFloat16) return ForwardRounded(qkv.contiguous(), offsets.host, heads);
+  if (!at::GradMode::is_enabled()) return Forward(qkv.contiguous(), offsets.host, heads, dropout, nullptr);
+  return PackedAttentionFunction::apply(qkv, offsets.host, heads, dropout.probability,
+                                        static_cast<int64_t>(dropout.key));
 }
 
 at::Tensor PackedAttentionReference(const at::Tensor& qkv, const at::Tensor& offsets, int64_t heads,
@@ -241,7 +253,7 @@ at::Tensor PackedAttentionReference(const at::Tensor& qkv, const at::Tensor& off
                                 .view({qkv.size(0), heads, shape.longest})
                                 .index_select(0, padding.rows.flatten())
                                 .view({count, shape.longest, heads, shape.longest});
-    probabilities = probabilities * mask.transpose(1, 2);
+    probabilities = probabilities * mask.transpose(1, 2).to(probabilities.scalar_type());
   }
   const at::Tensor packed = at::matmul(probabilities, split[2])
                                 .transpose(1, 2)

@@ -94,32 +94,11 @@ at::Tensor FreshClassifier(const BertConfig& config, uint64_t seed) {
   return at::empty({tags, config.hidden_size}, at::kFloat).normal_(0, config.initializer_range, generator);
 }
 
-// `values` and `padding` more of the first one.
-at::Tensor LongTensor(const std::vector<int64_t>& values, int64_t padding = 0) {
-  const int64_t count = static_cast<int64_t>(values.size());
-  at::Tensor tensor = at::empty({count + padding}, at::kLong);
-  int64_t* data = tensor.mutable_data_ptr<int64_t>();
-  std::copy(values.begin(), values.end(), data);
-  if (padding > 0) std::fill_n(data + count, padding, values.front());
-  return tensor;
-}
-
-// The batch with its tokens and rows filled up to numbers that the network's products like: copies of the first one.
-// Such tokens belong to no sequence, so that no gradient comes from them.
-TokenRun RunOf(const PackedBatch& batch, const std::vector<int64_t>& rows, const BertNetwork& network) {
-  const int64_t tokens = batch.tokens();
-  const int64_t padded = network.FilledTokens(tokens);
-  TokenRun run;
-  run.ids = LongTensor(batch.token_ids, padded - tokens);
-  run.offsets = LongTensor(batch.offsets);
-  run.positions = at::zeros({padded}, at::kLong);
-  int64_t* positions = run.positions.mutable_data_ptr<int64_t>();
-  for (int64_t s = 0; s < batch.sequences(); ++s) {
-    for (int64_t i = batch.offsets[s]; i < batch.offsets[s + 1]; ++i) positions[i] = i - batch.offsets[s];
-  }
-  const int64_t count = static_cast<int64_t>(rows.size());
-  run.rows = LongTensor(rows, network.FilledRows(count) - count);
-  return run;
+// Filled up to numbers that the network's products like.
+TokenRun RunOf(const PackedBatch& batch, const std::vector<int64_t>& rows, const BertNetwork& network,
+               at::Device device) {
+  return MakeTokenRun(batch, rows, network.FilledTokens(batch.tokens()),
+                      network.FilledRows(static_cast<int64_t>(rows.size())), device);
 }
 
 }  // namespace
@@ -186,7 +165,7 @@ absl::StatusOr<at::Tensor> TokenClassifier::Logits(const PackedBatch& batch, con
   if (absl::Status status = CheckBatch(batch, rows); !status.ok()) return status;
   return CatchTorch([&]() -> absl::StatusOr<at::Tensor> {
     const c10::InferenceMode inference;
-    const at::Tensor logits = network_->Logits(RunOf(batch, rows, *network_), StepDropout());
+    const at::Tensor logits = network_->Logits(RunOf(batch, rows, *network_, device_), StepDropout());
     return logits.narrow(0, 0, static_cast<int64_t>(rows.size())).to(at::kCPU).contiguous();
   });
 }
@@ -195,9 +174,11 @@ at::Tensor TokenClassifier::TrainingLogits(const PackedBatch& batch, const std::
                                            uint64_t dropout_seed) {
   const absl::Status status = CheckBatch(batch, rows);
   TORCH_CHECK(status.ok(), std::string(status.message()));
+  SeedDropout(device_, dropout_seed);
   const StepDropout dropout{config_.hidden_dropout, config_.attention_dropout,
                             config_.classifier_dropout.value_or(config_.hidden_dropout), dropout_seed};
-  return network_->Logits(RunOf(batch, rows, *network_), dropout).narrow(0, 0, static_cast<int64_t>(rows.size()));
+  return network_->Logits(RunOf(batch, rows, *network_, device_), dropout)
+      .narrow(0, 0, static_cast<int64_t>(rows.size()));
 }
 
 absl::Status TokenClassifier::TrainInMixedPrecision(bool adds_gradients) {

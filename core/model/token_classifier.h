@@ -38,8 +38,8 @@ class TokenClassifier {
   absl::StatusOr<at::Tensor> Logits(const PackedBatch& batch, const std::vector<int64_t>& rows) const;
 
   // Training forward pass with dropout, recorded for autograd; the logits stay on the device. The same seed drops the
-  // same elements, whatever the number of threads. Throws what LibTorch throws, and c10::Error where Logits() would
-  // answer INVALID_ARGUMENT: the trainer stands at the border.
+  // same elements on the same kind of device, whatever the number of threads. Throws what LibTorch throws, and
+  // c10::Error where Logits() would answer INVALID_ARGUMENT: the trainer stands at the border.
   at::Tensor TrainingLogits(const PackedBatch& batch, const std::vector<int64_t>& rows, uint64_t dropout_seed);
 
   // Trainable parameters by name, in the checkpoint's order of layers: leaves with requires_grad. Names are the

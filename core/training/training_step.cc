@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "core/model/token_run.h"
 #include "core/training/random.h"
 #include "core/training/seeds.h"
 #include "core/training/shares.h"
@@ -69,7 +70,7 @@ bool TrainingStep::Differentiate(const Work& work, const std::atomic<bool>& stop
     if (batch.rows.empty()) continue;
     const uint64_t seed = DeriveSeed(options_.seed, kDropoutStream, (batches_done_ + i) * ranks + rank);
     const at::Tensor logits = model_.TrainingLogits(batch.packed, batch.rows, seed);
-    const at::Tensor gold = at::tensor(batch.tags, at::kLong).to(logits.device());
+    const at::Tensor gold = ToDevice(batch.tags, logits.device());
     // The mean over the words of the whole step, so that accumulation, or several ranks, equal a larger batch.
     at::Tensor sum = at::cross_entropy_loss(logits, gold, {}, at::Reduction::Sum);
     at::Tensor mean = sum / static_cast<double>(work.result.words);

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "core/model/device.h"
+#include "core/model/fused_attention.h"
+#include "core/model/packed_attention.h"
 #include "core/model/token_classifier.h"
 #include "core/training/optimizer.h"
 #include "tests/core/model/all_logits.h"
@@ -87,7 +89,7 @@ TEST_F(GpuTest, PackingChangesNoLogit) {
   }
 }
 
-// Dropout drops the same elements on every device, so that the losses can be compared.
+// Without dropout, which is drawn otherwise on a GPU.
 TEST_F(GpuTest, TrainsAsTheCpuDoes) {
   TrainingOptions options;
   options.max_gradient_norm = 1;
@@ -95,13 +97,62 @@ TEST_F(GpuTest, TrainsAsTheCpuDoes) {
   const std::unique_ptr<TokenClassifier> models[2] = {Model(at::kCPU), Model(device_)};
   std::unique_ptr<Optimizer> optimizers[2];
   for (int i = 0; i < 2; ++i) {
-    models[i]->set_dropout(0.1);
+    models[i]->set_dropout(0);
     optimizers[i] = MakeOptimizer(models[i]->parameters(), options);
   }
   for (uint64_t step = 0; step < 20; ++step) {
     const PackedBatch batch = RandomBatch({5, 60, 33, 12}, 300);
     const double expected = Step(*models[0], *optimizers[0], batch, step);
     ASSERT_NEAR(Step(*models[1], *optimizers[1], batch, step), expected, kTolerance * expected) << step;
+  }
+}
+
+TEST_F(GpuTest, SeedDecidesWhatIsDropped) {
+  const std::unique_ptr<TokenClassifier> model = Model(device_);
+  model->set_dropout(0.1);
+  const PackedBatch batch = RandomBatch({5, 60, 33, 12}, 300);
+  const auto logits = [&](uint64_t seed) { return model->TrainingLogits(batch, {0, 30}, seed).detach().cpu(); };
+  EXPECT_TRUE(at::equal(logits(1), logits(1)));
+  EXPECT_FALSE(at::equal(logits(1), logits(2)));
+}
+
+// Values and gradients, in both types, with an empty sequence among the others.
+TEST_F(GpuTest, FusedAttentionIsThePlainOne) {
+  const at::Tensor offsets = OffsetsOf({17, 0, 200, 1, 64});
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    for (const int64_t head_size : {32, 64}) {
+      const int64_t hidden = 4 * head_size;
+      const at::Tensor values = at::randn({282, 3 * hidden}).to(device_, type);
+      const at::Tensor gradient = at::randn({282, hidden}).to(device_, type);
+      ASSERT_TRUE(HasFusedAttention(values, 4)) << type;
+      at::Tensor results[2];
+      at::Tensor gradients[2];
+      for (const bool fused : {false, true}) {
+        const at::Tensor qkv = CopyOfLeaf(values);
+        results[fused] = fused ? FusedAttention(qkv, offsets.to(device_, at::kInt), 200, 4, 0)
+                               : PackedAttentionReference(qkv, offsets, 4, Dropout());
+        results[fused].backward(gradient);
+        gradients[fused] = qkv.grad();
+      }
+      const double tolerance = type == at::kFloat ? 1e-5 : 0.02;
+      const auto off = [](const at::Tensor* pair) {
+        return ((pair[0] - pair[1]).norm() / pair[0].norm()).item<double>();
+      };
+      EXPECT_LT(off(results), tolerance) << type << head_size;
+      EXPECT_LT(off(gradients), tolerance) << type << head_size;
+    }
+  }
+}
+
+// Every element is kept with its probability and made up for.
+TEST_F(GpuTest, FusedAttentionDropsOnAverageNothing) {
+  const at::Tensor offsets = OffsetsOf({200}).to(device_, at::kInt);
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    at::Tensor qkv = at::zeros({200, 3 * 128}, at::TensorOptions(device_).dtype(type));
+    qkv.narrow(1, 256, 128).fill_(1);
+    const at::Tensor context = FusedAttention(qkv, offsets, 200, 4, 0.3).to(at::kFloat);
+    EXPECT_NEAR(context.mean().item<double>(), 1, 0.01) << type;
+    EXPECT_NEAR(context.std().item<double>(), std::sqrt(0.3 / 0.7 / 200), 0.01) << type;
   }
 }
 
