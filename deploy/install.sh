@@ -6,6 +6,8 @@
 #                               implementations, Prometheus, buf, clang-format and clang-tidy
 #   deploy/install.sh --benchmarks
 #                               also what tests/benchmarks/run.sh compares with, in a virtual environment of its own
+#   deploy/install.sh --gpu-benchmarks
+#                               also what tests/benchmarks/gpu.sh compares with, torch for CUDA included (some 5 GB)
 #   deploy/install.sh --fuzz    also clang with its sanitizers and libFuzzer, for tests/fuzz/run.sh
 #   deploy/install.sh --torch cuda
 #                               also the LibTorch that runs on NVIDIA GPUs, with CUDA's libraries (some 5 GB), for
@@ -26,11 +28,12 @@ base_sha256=b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54
 buf_version=1.75.0
 buf_sha256=98b19d4b2b46130e083157490c54dfdcb8ea771e53204d3c6a06a2b12edd0503
 
-with_tests=no with_benchmarks=no with_fuzz=no torch=cpu only_list=no
+with_tests=no with_benchmarks=no with_gpu_benchmarks=no with_fuzz=no torch=cpu only_list=no
 while [ $# -gt 0 ]; do
   case $1 in
     --tests) with_tests=yes ;;
     --benchmarks) with_benchmarks=yes ;;
+    --gpu-benchmarks) with_gpu_benchmarks=yes ;;
     --fuzz) with_fuzz=yes ;;
     --list) only_list=yes ;;
     --torch) torch=${2:-}; shift ;;
@@ -38,7 +41,9 @@ while [ $# -gt 0 ]; do
   esac
   case $torch in
     cpu | cuda) ;;
-    *) echo "usage: deploy/install.sh [--tests] [--benchmarks] [--fuzz] [--torch cpu|cuda] [--list]" >&2; exit 2 ;;
+    *)
+      echo "usage: deploy/install.sh [--tests] [--benchmarks] [--gpu-benchmarks] [--fuzz] [--torch cpu|cuda] [--list]" >&2
+      exit 2 ;;
   esac
   shift
 done
@@ -150,6 +155,8 @@ if [ $with_benchmarks = yes ]; then
   if curl -fsI --max-time 10 -o /dev/null "$torch_index/torch/" 2>/dev/null; then index=(--extra-index-url "$torch_index"); fi
   python_environment benchmarks-venv tests/benchmarks/requirements.txt "${index[@]}"
 fi
+
+[ $with_gpu_benchmarks = no ] || python_environment gpu-venv tests/benchmarks/requirements_gpu.txt
 
 [ $with_tests = yes ] || exit 0
 

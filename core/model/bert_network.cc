@@ -1,5 +1,7 @@
 #include "core/model/bert_network.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <utility>
 
 #include "core/model/linear.h"

@@ -1,5 +1,7 @@
 #include "core/model/dense.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include "core/model/linear.h"
 #include "core/model/mixed_linear.h"
 

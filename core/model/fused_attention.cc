@@ -1,6 +1,7 @@
 #include "core/model/fused_attention.h"
 
 #include <ATen/SDPBackend.h>
+#include <ATen/core/grad_mode.h>
 
 #include <map>
 #include <mutex>

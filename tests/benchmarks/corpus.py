@@ -44,6 +44,13 @@ def write_part(source, target, most):
     return target
 
 
+def repeat(source, target, copies):
+    """The source's sentences several times over."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text("\n".join(["".join(lines) for lines in blocks(source)] * copies), encoding="utf-8")
+    return target
+
+
 def write_texts(source, target):
     """One sentence a line."""
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,8 @@ class Setting:
     batch_tokens: tuple      # that ours has to choose from
     batchings: tuple         # that a peer has to choose from: how many sentences, as they come or by length
     bf16: bool               # whether the processor multiplies bfloat16
+    device: str = "cpu"
+    libraries: dict = dataclasses.field(default_factory=dict)  # environment of our programs beside the threads
 
     def peer(self, script, *options):
         return [self.python, HERE / "peers" / script, *options]

@@ -28,12 +28,12 @@ def at_its_best(setting, system, mode, batchings, tag):
 
 
 def ours(setting, checkpoint, mode, precision):
-    env = measure.environment(setting.threads)
+    env = measure.environment(setting.threads, **setting.libraries)
 
     def tag(corpus, batchings, passes):
         for tokens in batchings:
             run = measure.run([setting.bin / "tag_corpus", "--model", checkpoint, "--corpus", corpus, "--batch-tokens",
-                               tokens, "--passes", passes, *precision], env, setting.log("tag_corpus"))
+                               tokens, "--passes", passes, "--device", setting.device, *precision], env, setting.log("tag_corpus"))
             yield run.json_lines()[0], run
 
     return at_its_best(setting, "fintag", mode, setting.batch_tokens, lambda *a: list(tag(*a)))
@@ -45,7 +45,7 @@ def peer(setting, checkpoint, system, mode, runtime, **environment):
     def tag(corpus, batchings, passes):
         command = setting.peer("tag.py", "--runtime", runtime, "--checkpoint", checkpoint, "--onnx",
                                onnx_folder(setting), "--corpus", corpus, "--passes", passes, "--threads",
-                               setting.threads, "--batching", *batchings)
+                               setting.threads, "--device", setting.device, "--batching", *batchings)
         run = measure.run(command, env, setting.log(runtime))
         return [(line, run) for line in run.json_lines()]
 

@@ -17,8 +17,9 @@ PASSES = 3
 
 
 def epochs(setting, number):
-    """The first round is trained to the end, for its F1; speed is the same in every epoch."""
-    return setting.epochs if number == 0 else 1
+    """The first round is trained to the end, for its F1; speed is the same in every epoch, but that a GPU's first one
+    is spent on warming up."""
+    return setting.epochs if number == 0 or setting.device != "cpu" else 1
 
 
 def sample(found, run, scored):
@@ -27,35 +28,37 @@ def sample(found, run, scored):
 
 
 def checkpoint(setting, mode):
-    return setting.work / f"checkpoint-{mode}"
+    return setting.work / f"checkpoint-{mode.replace(',', '').replace(' ', '-')}"
 
 
-def ours(setting, mode, precision):
+def ours(setting, mode, precision, batch=BATCH):
     def train(number):
         folder = checkpoint(setting, mode) if number == 0 else setting.work / "again"
         shutil.rmtree(folder, ignore_errors=True)
         run = measure.run(
             [setting.bin / "fintag-train", "--base", setting.base, "--train", setting.train, "--validation",
-             setting.validation, "--output", folder, "--learning-rate", LEARNING_RATE, "--batch-size", BATCH,
-             "--epochs", epochs(setting, number), "--threads", setting.threads, "--keep", "last", "--device", "cpu",
-             *precision], measure.environment(setting.threads), setting.log("fintag-train"))
+             setting.validation, "--output", folder, "--learning-rate", LEARNING_RATE, "--batch-size", batch,
+             "--epochs", epochs(setting, number), "--threads", setting.threads, "--keep", "last", "--device",
+             setting.device, *precision], measure.environment(setting.threads, **setting.libraries),
+            setting.log("fintag-train"))
         found = [(float(f1), float(speed)) for f1, speed in EPOCH.findall(run.output)]
         return sample(found, run, number == 0 and setting.scored)
 
     return Contestant("fintag", mode, train)
 
 
-def trainer(setting, mode, system="transformers", **environment):
+def trainer(setting, mode, system="transformers", batch=BATCH, name=None, **environment):
     def train(number):
         command = setting.peer(
             "train_transformers.py", "--base", setting.base, "--train", setting.train, "--validation",
-            setting.validation, "--learning-rate", LEARNING_RATE, "--batch-size", BATCH, "--epochs",
-            epochs(setting, number) if not environment else 1, "--threads", setting.threads, "--mode", mode)
+            setting.validation, "--learning-rate", LEARNING_RATE, "--batch-size", batch, "--epochs",
+            epochs(setting, number) if not environment else 1, "--threads", setting.threads, "--mode", mode,
+            "--device", setting.device)
         run = measure.run(command, measure.environment(setting.threads, **environment), setting.log(system))
         found = [(line["f1"], line["tokens_per_second"]) for line in run.json_lines()]
         return sample(found, run, number == 0 and setting.scored and not environment)
 
-    return Contestant(system, mode, train)
+    return Contestant(system, name or mode, train)
 
 
 def contestants(setting):

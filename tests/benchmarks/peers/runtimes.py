@@ -4,17 +4,20 @@
 import numpy as np
 
 
-def transformers(checkpoint, threads, bf16=False):
+def transformers(checkpoint, threads, device, bf16=False, compiled=False):
     import torch
     from transformers import AutoModelForTokenClassification
 
     torch.set_num_threads(threads)
     model = AutoModelForTokenClassification.from_pretrained(checkpoint).eval()
-    model.to(torch.bfloat16 if bf16 else torch.float32)
+    model.to(device, torch.bfloat16 if bf16 else torch.float32)
+    if compiled:
+        model = torch.compile(model, dynamic=True)
 
     @torch.inference_mode()
     def run(ids, mask):
-        return model(input_ids=torch.from_numpy(ids), attention_mask=torch.from_numpy(mask)).logits.float().numpy()
+        answer = model(input_ids=torch.from_numpy(ids).to(device), attention_mask=torch.from_numpy(mask).to(device))
+        return answer.logits.float().cpu().numpy()
 
     return run
 
@@ -35,15 +38,16 @@ def openvino(path, threads, **properties):
     return lambda ids, mask: model({"input_ids": ids, "attention_mask": mask})[0]
 
 
+# Each is given the options of tag.py.
 RUNTIMES = {
-    "transformers": lambda checkpoint, onnx, threads: transformers(checkpoint, threads),
-    "transformers-bf16": lambda checkpoint, onnx, threads: transformers(checkpoint, threads, bf16=True),
-    "onnxruntime": lambda checkpoint, onnx, threads: onnxruntime(onnx / "fused.onnx", threads),
-    "onnxruntime-int8": lambda checkpoint, onnx, threads: onnxruntime(onnx / "int8.onnx", threads),
-    "openvino-f32": lambda checkpoint, onnx, threads: openvino(onnx / "model.onnx", threads,
-                                                               INFERENCE_PRECISION_HINT="f32"),
+    "transformers": lambda a: transformers(a.checkpoint, a.threads, a.device),
+    "transformers-bf16": lambda a: transformers(a.checkpoint, a.threads, a.device, bf16=True),
+    "transformers-bf16-compiled": lambda a: transformers(a.checkpoint, a.threads, a.device, bf16=True, compiled=True),
+    "onnxruntime": lambda a: onnxruntime(a.onnx / "fused.onnx", a.threads),
+    "onnxruntime-int8": lambda a: onnxruntime(a.onnx / "int8.onnx", a.threads),
+    "openvino-f32": lambda a: openvino(a.onnx / "model.onnx", a.threads, INFERENCE_PRECISION_HINT="f32"),
     # Its own choice: bfloat16 where the processor has it.
-    "openvino": lambda checkpoint, onnx, threads: openvino(onnx / "model.onnx", threads),
+    "openvino": lambda a: openvino(a.onnx / "model.onnx", a.threads),
 }
 
 

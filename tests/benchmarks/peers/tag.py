@@ -54,6 +54,7 @@ def main():
     parser.add_argument("--corpus", required=True)
     parser.add_argument("--passes", type=int, default=1, help="the fastest counts")
     parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--device", default="cpu", help="of transformers alone")
     parser.add_argument("--batching", nargs="+", required=True)
     a = parser.parse_args()
 
@@ -61,7 +62,7 @@ def main():
     sentences = corpus.sentences(a.corpus)
     encodings = [tokenizer(words, is_split_into_words=True, truncation=True, max_length=512) for words, _ in sentences]
     rows = [encoding["input_ids"] for encoding in encodings]
-    run = RUNTIMES[a.runtime](a.checkpoint, a.onnx, a.threads)
+    run = RUNTIMES[a.runtime](a)
     names = AutoConfig.from_pretrained(a.checkpoint).id2label
     for batching in a.batching:
         seconds = float("inf")

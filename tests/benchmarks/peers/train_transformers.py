@@ -63,7 +63,8 @@ def main():
     parser.add_argument("--learning-rate", type=float, required=True)
     for name in "batch-size", "epochs", "threads":
         parser.add_argument(f"--{name}", type=int, required=True)
-    parser.add_argument("--mode", choices=["fp32", "bf16"], default="fp32")
+    parser.add_argument("--mode", choices=["fp32", "bf16", "bf16 compiled"], default="fp32")
+    parser.add_argument("--device", default="cpu")
     a = parser.parse_args()
     torch.set_num_threads(a.threads)
     set_seed(42)
@@ -77,8 +78,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
             output_dir=folder, num_train_epochs=a.epochs, learning_rate=a.learning_rate, lr_scheduler_type="linear",
-            per_device_train_batch_size=a.batch_size, per_device_eval_batch_size=32, bf16=a.mode == "bf16",
-            use_cpu=True, train_sampling_strategy="group_by_length", eval_strategy="epoch", save_strategy="no",
+            per_device_train_batch_size=a.batch_size, per_device_eval_batch_size=32, bf16=a.mode != "fp32",
+            torch_compile=a.mode == "bf16 compiled", use_cpu=a.device == "cpu", train_sampling_strategy="group_by_length", eval_strategy="epoch", save_strategy="no",
             logging_strategy="no", report_to=[], disable_tqdm=True)
         Trainer(model=model, args=arguments, train_dataset=rows, eval_dataset=encode(tokenizer, validation, tag_ids),
                 data_collator=DataCollatorForTokenClassification(tokenizer), compute_metrics=score(tags),
