@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 #include <tuple>
+#include <vector>
 
 namespace fintag {
 namespace {
@@ -41,10 +42,11 @@ bool HasFusedAttention(const at::Tensor& qkv, int64_t heads) {
 at::Tensor FusedAttention(const at::Tensor& qkv, const at::Tensor& offsets, int64_t longest, int64_t heads,
                           double dropout) {
   const int64_t hidden = qkv.size(1) / 3;
-  const at::Tensor split = qkv.view({qkv.size(0), 3, heads, hidden / heads});
-  const at::Tensor q = split.select(1, 0);
-  const at::Tensor k = split.select(1, 1);
-  const at::Tensor v = split.select(1, 2);
+  // Not three times select: each would have a gradient of the whole.
+  const std::vector<at::Tensor> split = qkv.view({qkv.size(0), 3, heads, hidden / heads}).unbind(1);
+  const at::Tensor& q = split[0];
+  const at::Tensor& k = split[1];
+  const at::Tensor& v = split[2];
   at::Tensor context;
   if (qkv.scalar_type() == at::kBFloat16) {
     context = std::get<0>(at::_flash_attention_forward(q, k, v, offsets, offsets, longest, longest, dropout,
