@@ -50,8 +50,8 @@ class TagScheduler {
   // Finishes what is queued, then ends the thread; requests that come meanwhile are UNAVAILABLE.
   virtual ~TagScheduler() = default;
 
-  // Before a request is encoded, which has `least_tokens` or more: RESOURCE_EXHAUSTED where Run would refuse it as well,
-  // unless much leaves the queue meanwhile.
+  // Before a request is encoded, which has `least_tokens` or more: RESOURCE_EXHAUSTED where Run would refuse it as
+  // well, unless much leaves the queue meanwhile.
   virtual absl::Status CheckRoom(int64_t least_tokens) const = 0;
 
   // Blocks until every window of `sentences` went through the model. A request larger than a batch gives way to the

@@ -148,7 +148,7 @@ TEST_F(GpuTest, FusedAttentionIsThePlainOne) {
 TEST_F(GpuTest, FusedAttentionDropsOnAverageNothing) {
   const at::Tensor offsets = OffsetsOf({200}).to(device_, at::kInt);
   for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
-    at::Tensor qkv = at::zeros({200, 3 * 128}, at::TensorOptions(device_).dtype(type));
+    at::Tensor qkv = at::zeros({200, 384}, at::TensorOptions(device_).dtype(type));
     qkv.narrow(1, 256, 128).fill_(1);
     const at::Tensor context = FusedAttention(qkv, offsets, 200, 4, 0.3).to(at::kFloat);
     EXPECT_NEAR(context.mean().item<double>(), 1, 0.01) << type;
