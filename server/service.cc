@@ -208,7 +208,11 @@ class RunningService final : public Service {
         {[this](const ModelVersion& version, const BatchReport& report) {
            metrics_->OnBatch(LabelsOf(version), report.tokens, report.seconds, report.queue_seconds);
          },
-         [this](const ModelVersion& version, const DroppedRequest& dropped) { OnDrop(version, dropped); }});
+         [this](const ModelVersion& version, const DroppedRequest& dropped) { OnDrop(version, dropped); },
+         [this](const ModelVersion& version, const LoadReport& load) { OnLoad(version, load); },
+         [this](const ModelVersion& version) {
+           logger_.Write(Severity::kInfo, "model dropped to make room", {{"model", version.name()}});
+         }});
   }
 
   absl::Status StartEndpoints(const ServerOptions& options) {
@@ -320,6 +324,21 @@ class RunningService final : public Service {
                    {"tokens", StrCat(dropped.tokens)},
                    {"seconds", absl::StrFormat("%.6f", dropped.seconds)},
                    {"trace_id", dropped.trace_id}});
+  }
+
+  // As of jobs: no user's text is in these messages.
+  void OnLoad(const ModelVersion& version, const LoadReport& load) {
+    const std::string seconds = absl::StrFormat("%.3f", load.seconds);
+    if (load.status.ok()) {
+      logger_.Write(Severity::kInfo, "model loaded",
+                    {{"model", version.name()},
+                     {"precision", load.precision},
+                     {"bytes", StrCat(load.bytes)},
+                     {"seconds", seconds}});
+    } else {
+      logger_.Write(Severity::kError, "model not loaded",
+                    {{"model", version.name()}, {"error", load.status.ToString()}, {"seconds", seconds}});
+    }
   }
 
   // These are of files, rows and processes: no user's text is in their messages.

@@ -174,13 +174,14 @@ Known WorksFor(pid_t pid, const fs::path& folder) {
   return false;
 }
 
-// Whether a process of the group was.
-Known GroupWorksFor(pid_t group, const fs::path& folder) {
+// Whether a process of the group was, its leader aside: that may have been between fork and exec when it was asked, and
+// be the trainer now.
+Known FollowersWorkFor(pid_t group, const fs::path& folder) {
   std::error_code error;
   for (fs::directory_iterator entry("/proc", error); !error && entry != fs::directory_iterator();
        entry.increment(error)) {
     pid_t pid = 0;
-    if (!absl::SimpleAtoi(entry->path().filename().string(), &pid) || getpgid(pid) != group) continue;
+    if (!absl::SimpleAtoi(entry->path().filename().string(), &pid) || pid == group || getpgid(pid) != group) continue;
     if (const Known works = WorksFor(pid, folder); !IsKnownNot(works)) return works;
   }
   if (error) return NotUnlessStarved(absl::ErrnoToStatus(error.value(), "cannot read /proc"));
@@ -255,7 +256,7 @@ class Adopted : public WorkerProcess {
  private:
   Known IsThere() const {
     if (Known works = WorksFor(pid_, folder_); !IsKnownNot(works)) return works;
-    Known left = GroupWorksFor(pid_, folder_);
+    Known left = FollowersWorkFor(pid_, folder_);
     // What it left in its group must not go on writing.
     if (left.ok() && *left) kill(-pid_, SIGKILL);
     if (!IsKnownNot(left)) return left;

@@ -137,13 +137,32 @@ class Models final : public LoadedModels {
 
   // Whoever wants this version waits for the slot.
   void LoadInto(std::shared_ptr<Slot> slot) {
+    const auto start = std::chrono::steady_clock::now();
     absl::StatusOr<std::shared_ptr<const LoadedModel>> model = Load(slot->version);
     ReturnFreeMemory();
     // Forget comes behind each deletion, but it cannot have seen a slot made after it. A load that met a deletion
     // failed for that, not for damage.
     const absl::Status there = registry_.CheckStillThere(slot->version);
     if (absl::IsNotFound(there) || (model.ok() && !there.ok())) model = there;
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     std::vector<std::shared_ptr<Slot>> dropped;
+    Settle(slot, model, dropped);
+    // Afterwards: whatever an observer meets, nobody waits for the slot any more.
+    if (observers_.on_load) observers_.on_load(slot->version, ReportOf(model, seconds.count()));
+    for (const std::shared_ptr<Slot>& other : dropped) {
+      if (observers_.on_make_room) observers_.on_make_room(other->version);
+    }
+  }
+
+  static LoadReport ReportOf(const absl::StatusOr<std::shared_ptr<const LoadedModel>>& model, double seconds) {
+    if (!model.ok()) return {.status = model.status(), .seconds = seconds};
+    const Tagger& tagger = (*model)->scheduler->tagger();
+    return {.precision = tagger.precision(), .bytes = tagger.memory_bytes(), .seconds = seconds};
+  }
+
+  // Gives the slot what its load came to, and fills `dropped` with those who made room for it.
+  void Settle(const std::shared_ptr<Slot>& slot, const absl::StatusOr<std::shared_ptr<const LoadedModel>>& model,
+              std::vector<std::shared_ptr<Slot>>& dropped) {
     absl::MutexLock lock(&mutex_);
     slot->ready = true;
     slot->status = model.status();

@@ -31,10 +31,20 @@ struct LoadedModelsOptions {
   int64_t max_memory_bytes = int64_t{4} << 30;  // of weights; beyond that the version unused for longest is dropped
 };
 
+// A load's end, told by its thread.
+struct LoadReport {
+  absl::Status status = {};
+  std::string precision = {};  // that it tags in; empty where it failed, like bytes
+  int64_t bytes = 0;           // of weights
+  double seconds = 0;          // from its beginning, the check of its files included
+};
+
 // As TagObservers, of every version.
 struct ModelObservers {
   std::function<void(const ModelVersion&, const BatchReport&)> on_batch;
   std::function<void(const ModelVersion&, const DroppedRequest&)> on_drop;
+  std::function<void(const ModelVersion&, const LoadReport&)> on_load;
+  std::function<void(const ModelVersion&)> on_make_room;  // the version was dropped for another
 };
 // CheckedLoad, or what stands in for it.
 using TaggerLoader = std::function<absl::StatusOr<std::unique_ptr<Tagger>>(

@@ -8,10 +8,13 @@
 #include <map>
 #include <stdexcept>
 
+#include "core/text/strings.h"
 #include "tests/server/serving/fake_tagger.h"
 
 namespace fintag::server {
 namespace {
+
+using ::testing::UnorderedElementsAre;
 
 // The registry's names and nothing else. Safe from many threads.
 class NamesOnly final : public ModelRegistry {
@@ -71,14 +74,26 @@ class LoadedModelsTest : public ::testing::Test {
   void Create(int64_t max_memory_bytes) {
     LoadedModelsOptions options;
     options.max_memory_bytes = max_memory_bytes;
-    models_ = LoadedModels::Create(registry_, options,
-                                   {[this](const ModelVersion& version, const BatchReport& report) {
-                                      std::lock_guard lock(log_.mutex);
-                                      batches_[version.name()] += report.windows;
-                                    },
-                                    nullptr},
-                                   [this](const ModelVersion&, const std::filesystem::path& folder,
-                                          const TaggerOptions&) { return Load(folder); });
+    models_ =
+        LoadedModels::Create(registry_, options,
+                             {[this](const ModelVersion& version, const BatchReport& report) {
+                                std::lock_guard lock(log_.mutex);
+                                batches_[version.name()] += report.windows;
+                              },
+                              nullptr,
+                              [this](const ModelVersion& version, const LoadReport& load) {
+                                Tell(load.status.ok() ? StrCat(version.name(), " ", load.precision, " ", load.bytes)
+                                                      : StrCat(version.name(), " ", load.status.ToString()));
+                              },
+                              [this](const ModelVersion& version) { Tell(version.name() + " made room"); }},
+                             [this](const ModelVersion&, const std::filesystem::path& folder, const TaggerOptions&) {
+                               return Load(folder);
+                             });
+  }
+
+  void Tell(std::string what) {
+    std::lock_guard lock(log_.mutex);
+    told_.push_back(std::move(what));
   }
 
   absl::StatusOr<std::unique_ptr<Tagger>> Load(const std::filesystem::path& folder) {
@@ -109,6 +124,7 @@ class LoadedModelsTest : public ::testing::Test {
   Gate loading_;
   std::atomic<int> loads_ = 0;
   std::map<std::string, int64_t> batches_;
+  std::vector<std::string> told_;  // of loads and of what they dropped
   std::unique_ptr<LoadedModels> models_;
 };
 
@@ -259,6 +275,18 @@ TEST_F(LoadedModelsTest, DropsTheVersionUnusedForLongest) {
   EXPECT_FALSE(models_->IsLoaded("models/a/versions/1"));
   EXPECT_TRUE(Use(*held).ok());
   EXPECT_EQ(loads_, 4);
+}
+
+TEST_F(LoadedModelsTest, TellsOfLoadsAndOfWhatMadeRoom) {
+  Create(150);  // a model takes 100
+  registry_.Put("c", 1, "broken");
+  ASSERT_TRUE(Get("models/a").ok());
+  ASSERT_TRUE(Get("models/b").ok());
+  ASSERT_FALSE(Get("models/c").ok());
+  models_.reset();  // waits for the loads, which tell at their end
+  EXPECT_THAT(told_,
+              UnorderedElementsAre("models/a/versions/1 fp32 100", "models/b/versions/1 fp32 100",
+                                   "models/a/versions/1 made room", "models/c/versions/1 DATA_LOSS: a tensor is cut"));
 }
 
 TEST_F(LoadedModelsTest, LargerThanTheLimitIsLoadedAlone) {
