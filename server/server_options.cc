@@ -94,7 +94,7 @@ ParsedOptions ParseServerOptions(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--precision", options.models.tagger.precision,
                  "What models tag in: fp32, bf16, int8 (CPU alone), or auto: the fastest that "
-                 "loses at most 0.002 of F1, for each version")
+                 "loses at most 0.002 of F1, for each version; fp32 for those that were not trained here")
       ->check(CLI::IsMember({"auto", "fp32", "bf16", "int8"}))
       ->capture_default_str();
   app.add_option("--threads", options.models.tagger.threads, "Threads of one model's forward pass; 0: all processors")

@@ -1,6 +1,7 @@
 """Tagging over the wire: offsets, long texts, full queues, deadlines, streams, limits."""
 import os
 import queue
+import re
 import signal
 import subprocess
 import time
@@ -222,6 +223,8 @@ def test_precision_auto_chooses_once_and_shows_both_figures(start_server, traine
     assert [f.precision for f in choice.figures][0] == "fp32" and "threads" in choice.machine
     allowed = {f.precision: f.tokens_per_second for f in choice.figures if f.f1 >= choice.figures[0].f1 - 0.002}
     assert choice.chosen == max(allowed, key=allowed.get) and min(allowed.values()) > 0
+    wait_for(lambda: re.search(rf"info model loaded model=models/tagger/versions/1 precision={choice.chosen} "
+                               r"bytes=\d+ seconds=[\d.]+\n", server.text()), 10, "the line")
     recorded = (server.data / "models" / "tagger" / "1" / "precision.json")
     text = recorded.read_text(encoding="utf-8")
     assert choice.machine in text
