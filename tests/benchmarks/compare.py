@@ -5,7 +5,6 @@ import argparse
 import os
 import pathlib
 import shutil
-import signal
 import sys
 
 import contest
@@ -101,15 +100,8 @@ def run(a):
     print((a.output / "results.md").read_text(), end="")
 
 
-def stop(*_):
-    raise SystemExit(130)
-
-
 def main():
     a = parse()
-    # Children are ended on the way out of an exception, which a signal's own way would pass by.
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGHUP, stop)
     a.output = a.output.resolve()
     a.bin, a.base = a.bin.resolve(), a.base.resolve()
     a.checkpoint = a.checkpoint and a.checkpoint.resolve()
@@ -117,12 +109,7 @@ def main():
         sys.exit(f"{a.checkpoint} is in the folder that is emptied first: move it elsewhere")
     shutil.rmtree(a.output / "work", ignore_errors=True)
     a.output.mkdir(parents=True, exist_ok=True)
-    try:
-        run(a)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except RuntimeError as error:
-        sys.exit(f"{error}")
+    contest.conduct(lambda: run(a))
 
 
 if __name__ == "__main__":

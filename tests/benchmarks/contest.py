@@ -1,6 +1,7 @@
 """Contestants measured in turn, so that a machine that grows warm or busy does it to all of them."""
 
 import dataclasses
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -16,6 +17,23 @@ class Contestant:
     mode: str
     measure: Callable
     parts: tuple = (None,)
+
+
+def stop(*_):
+    raise SystemExit(130)
+
+
+def conduct(run):
+    """Calls `run`, which holds contests, as a program's whole work. Children are ended on the way out of an exception,
+    which a signal's own way would pass by."""
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGHUP, stop)
+    try:
+        run()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except RuntimeError as error:
+        sys.exit(f"{error}")
 
 
 def hold(contestants, rounds, say=lambda line: print(line, file=sys.stderr, flush=True)):

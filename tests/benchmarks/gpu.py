@@ -146,12 +146,7 @@ def run(a):
 
 def main():
     a = parse()
-    try:
-        run(a)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except RuntimeError as error:
-        sys.exit(f"{error}")
+    contest.conduct(lambda: run(a))
 
 
 if __name__ == "__main__":
