@@ -33,7 +33,8 @@ def ours(setting, checkpoint, mode, precision):
     def tag(corpus, batchings, passes):
         for tokens in batchings:
             run = measure.run([setting.bin / "tag_corpus", "--model", checkpoint, "--corpus", corpus, "--batch-tokens",
-                               tokens, "--passes", passes, "--device", setting.device, *precision], env, setting.log("tag_corpus"))
+                               tokens, "--passes", passes, "--device", setting.device, *precision], env,
+                              setting.log("tag_corpus"))
             yield run.json_lines()[0], run
 
     return at_its_best(setting, "fintag", mode, setting.batch_tokens, lambda *a: list(tag(*a)))
