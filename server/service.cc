@@ -4,8 +4,8 @@
 #include <atomic>
 #include <limits>
 #include <optional>
+#include <utility>
 
-#include "absl/strings/str_format.h"
 #include "core/text/strings.h"
 #include "core/version.h"
 #include "server/api/admin_service.h"
@@ -19,6 +19,7 @@
 #include "server/backup/restore.h"
 #include "server/backup/staged_backup.h"
 #include "server/gauges.h"
+#include "server/model_log.h"
 #include "server/models/followed_models.h"
 #include "server/page/status_page.h"
 #include "server/storage/disk_error.h"
@@ -203,16 +204,11 @@ class RunningService final : public Service {
 
   void ServeModels(ModelRegistry& models, const LoadedModelsOptions& options) {
     served_ = &models;
-    loaded_ = LoadedModels::Create(
-        models, options,
-        {[this](const ModelVersion& version, const BatchReport& report) {
-           metrics_->OnBatch(LabelsOf(version), report.tokens, report.seconds, report.queue_seconds);
-         },
-         [this](const ModelVersion& version, const DroppedRequest& dropped) { OnDrop(version, dropped); },
-         [this](const ModelVersion& version, const LoadReport& load) { OnLoad(version, load); },
-         [this](const ModelVersion& version) {
-           logger_.Write(Severity::kInfo, "model dropped to make room", {{"model", version.name()}});
-         }});
+    ModelObservers observers = LogModels(logger_);
+    observers.on_batch = [this](const ModelVersion& version, const BatchReport& report) {
+      metrics_->OnBatch(LabelsOf(version), report.tokens, report.seconds, report.queue_seconds);
+    };
+    loaded_ = LoadedModels::Create(models, options, std::move(observers));
   }
 
   absl::Status StartEndpoints(const ServerOptions& options) {
@@ -314,31 +310,6 @@ class RunningService final : public Service {
       audit_->Write(OwnEntry("RegisterModelVersion", change.model_version, "OK", name, job.trace_id)).IgnoreError();
     }
     audit_->Write(OwnEntry("EndJob", name, change.state, "", job.trace_id)).IgnoreError();
-  }
-
-  // As with calls, the message stays out of the log.
-  void OnDrop(const ModelVersion& version, const DroppedRequest& dropped) {
-    logger_.Write(Severity::kWarning, "tag request dropped",
-                  {{"model", version.name()},
-                   {"code", absl::StatusCodeToString(dropped.status.code())},
-                   {"tokens", StrCat(dropped.tokens)},
-                   {"seconds", absl::StrFormat("%.6f", dropped.seconds)},
-                   {"trace_id", dropped.trace_id}});
-  }
-
-  // As of jobs: no user's text is in these messages.
-  void OnLoad(const ModelVersion& version, const LoadReport& load) {
-    const std::string seconds = absl::StrFormat("%.3f", load.seconds);
-    if (load.status.ok()) {
-      logger_.Write(Severity::kInfo, "model loaded",
-                    {{"model", version.name()},
-                     {"precision", load.precision},
-                     {"bytes", StrCat(load.bytes)},
-                     {"seconds", seconds}});
-    } else {
-      logger_.Write(Severity::kError, "model not loaded",
-                    {{"model", version.name()}, {"error", load.status.ToString()}, {"seconds", seconds}});
-    }
   }
 
   // These are of files, rows and processes: no user's text is in their messages.

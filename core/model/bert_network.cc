@@ -2,6 +2,7 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include <array>
 #include <utility>
 
 #include "core/model/linear.h"
@@ -24,6 +25,12 @@ class DropoutSites {
   uint64_t next_ = 0;
 };
 
+// Of a layer, const or not.
+template <typename Layer>
+auto DensesOf(Layer& layer) {
+  return std::array{&layer.query_key_value, &layer.attention_output, &layer.intermediate, &layer.output};
+}
+
 }  // namespace
 
 void BertNetwork::Convert(Precision precision) {
@@ -35,7 +42,7 @@ void BertNetwork::Convert(Precision precision) {
     first = {};  // its product is there instead
   }
   for (EncoderLayer& layer : layers) {
-    for (Dense* dense : {&layer.query_key_value, &layer.attention_output, &layer.intermediate, &layer.output}) {
+    for (Dense* dense : DensesOf(layer)) {
       if (dense->weight.defined()) *dense = ConvertDense(*dense, precision);
     }
     layer.query_key_value.rounded = rounded;
@@ -52,7 +59,7 @@ void BertNetwork::Convert(Precision precision) {
 
 void BertNetwork::TrainInMixedPrecision(bool rounded_gradients) {
   for (EncoderLayer& layer : layers) {
-    for (Dense* dense : {&layer.query_key_value, &layer.attention_output, &layer.intermediate, &layer.output}) {
+    for (Dense* dense : DensesOf(layer)) {
       dense->mixed = true;
       if (rounded_gradients) dense->weight.set_grad_dtype(at::kBFloat16);
     }
@@ -69,7 +76,7 @@ int64_t BertNetwork::bytes() const {
   };
   add_norm(embedding_norm);
   for (const EncoderLayer& layer : layers) {
-    for (const Dense* dense : {&layer.query_key_value, &layer.attention_output, &layer.intermediate, &layer.output}) {
+    for (const Dense* dense : DensesOf(layer)) {
       sum += dense->bytes();
     }
     add_norm(layer.attention_norm);
@@ -97,7 +104,7 @@ std::vector<EncoderLayer> BertNetwork::RoundedLayers() const {
   std::vector<Dense*> places;
   std::vector<at::Tensor> exact;
   for (EncoderLayer& layer : rounded) {
-    for (Dense* dense : {&layer.query_key_value, &layer.attention_output, &layer.intermediate, &layer.output}) {
+    for (Dense* dense : DensesOf(layer)) {
       places.push_back(dense);
       exact.insert(exact.end(), {dense->weight, dense->bias});
     }

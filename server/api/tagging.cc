@@ -38,7 +38,8 @@ absl::Status CheckInputs(const Inputs& inputs, const char* field, const TaggingL
   return absl::OkStatus();
 }
 
-// Words are what a tokenizer splits first, so there are as many tokens or more; counted at memory's speed.
+// Words are what a tokenizer splits first, so there are as many tokens or more, but for words of control characters
+// alone. Counted at memory's speed.
 int64_t LeastTokens(const Inputs& inputs) {
   int64_t words = 0;
   for (const fintag::v1::TextInput& input : inputs) {

@@ -35,20 +35,22 @@ def sentences(path):
     return found
 
 
+def write_blocks(found, target):
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text("\n".join("".join(lines) for lines in found), encoding="utf-8")
+    return target
+
+
 def write_part(source, target, most):
     """Evenly spread sentences of the source, at most so many; every kind of entity is likely to be among them."""
     found = list(blocks(source))
     step = max(1, -(-len(found) // most))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text("\n".join("".join(lines) for lines in found[::step]), encoding="utf-8")
-    return target
+    return write_blocks(found[::step], target)
 
 
 def repeat(source, target, copies):
     """The source's sentences several times over."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text("\n".join(["".join(lines) for lines in blocks(source)] * copies), encoding="utf-8")
-    return target
+    return write_blocks(list(blocks(source)) * copies, target)
 
 
 def write_texts(source, target):

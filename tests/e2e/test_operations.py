@@ -105,15 +105,19 @@ def test_a_taken_port_and_wrong_usage_are_told(start_server, tmp_path):
     assert subprocess.run([BIN / "fintagd", "--version"], capture_output=True, check=False).returncode == 0
 
 
+def endless_job(server):
+    server.import_model("base", BASE)
+    server.upload("small", sentences(CORPUS / "train.conll", 30))
+    return server.submit(epochs=1000)
+
+
 def threads(server):
     return len(list(pathlib.Path(f"/proc/{server.process.pid}/task").iterdir()))
 
 
 def test_too_many_watchers_are_refused(start_server):
     server = start_server("--max-watchers", "1")
-    server.import_model("base", BASE)
-    server.upload("small", sentences(CORPUS / "train.conll", 30))
-    job = server.submit(epochs=1000)
+    job = endless_job(server)
     first = server.watch(job.name)
     next(first)
     with pytest.raises(grpc.RpcError) as refused:
@@ -123,9 +127,7 @@ def test_too_many_watchers_are_refused(start_server):
 
 def test_hundreds_of_watchers_see_every_event_and_have_no_thread_each(start_server):
     server = start_server("--max-watchers", "300")
-    server.import_model("base", BASE)
-    server.upload("small", sentences(CORPUS / "train.conll", 30))
-    job = server.submit(epochs=1000)
+    job = endless_job(server)
     first = server.watch(job.name)
     next(first)
     before = threads(server)
@@ -148,9 +150,7 @@ def test_hundreds_of_watchers_see_every_event_and_have_no_thread_each(start_serv
 
 def test_calls_past_the_limit_are_told_to_try_again_and_watches_take_no_place(start_server):
     server = start_server("--max-calls", "2")
-    server.import_model("base", BASE)
-    server.upload("small", sentences(CORPUS / "train.conll", 30))
-    job = server.submit(epochs=1000)
+    job = endless_job(server)
     watches = [server.watch(job.name) for _ in range(4)]
     for watch in watches:
         next(watch)

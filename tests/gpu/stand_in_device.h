@@ -106,10 +106,9 @@ inline int64_t Choice(const at::Tensor& query, const at::Tensor&, const at::Tens
                                                                    : at::SDPBackend::efficient_attention);
 }
 
-// Dropout is left out.
 inline std::atomic<int64_t> attention_calls = 0;
 
-// q, k, v: [tokens, heads, head size].
+// Without dropout. q, k, v: [tokens, heads, head size].
 inline at::Tensor Attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& offsets,
                             int64_t longest) {
   ++attention_calls;
