@@ -27,7 +27,8 @@ _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"}
 
 def escape(text: str) -> str:
     """For text between tags and for quoted attributes. Characters that HTML forbids become U+FFFD."""
-    text = re.sub("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", "\ufffd", text)
+    # "\r\n" stays, so that offsets do: to HTML it is one line break.
+    text = re.sub("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff]", "\ufffd", text)
     return re.sub("[&<>\"']", lambda found: _ESCAPES[found[0]], text)
 
 

@@ -11,6 +11,7 @@ from ._port import Backoff, Port, call, log
 from ._registry import pages
 from ._resources import optional_time
 from ._scores import flat
+from ._tables import table
 from ._training import (
     Epoch, Event, JobState, Progress, StateChanged, TrainingFailed, TrainingOptions, job_spec, options_of)
 from .errors import DeadlineExceeded, FintagError, JobCancelled, JobFailed, ResourceExhausted, Unavailable
@@ -121,12 +122,10 @@ class JobView:
 
     def to_pandas(self) -> Any:
         """One row an epoch."""
-        import pandas
-
         columns = ["epoch", "train_loss", "validation_loss", "precision", "recall", "f1", "accuracy",
                    "tokens_per_second", "best"]
-        return pandas.DataFrame([[getattr(epoch, name) for name in columns] for epoch in self._epochs],
-                                columns=columns).set_index("epoch")
+        rows = [[getattr(epoch, name) for name in columns] for epoch in self._epochs]
+        return table(rows, columns).set_index("epoch")
 
     def __repr__(self) -> str:
         best = max((epoch.f1 for epoch in self._epochs), default=None)

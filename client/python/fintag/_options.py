@@ -1,6 +1,7 @@
 """How to reach the server and how long to wait: from arguments or the environment."""
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import secrets
@@ -83,7 +84,7 @@ def make_options(server: Optional[str], token: Optional[str], tls: Union[Tls, bo
                  environment: Mapping[str, str] = os.environ) -> Options:
     """What isn't given comes from the environment. ValueError names what is wrong."""
     server = server or environment.get("FINTAG_SERVER") or "localhost:50051"
-    token = token or environment.get("FINTAG_TOKEN") or _token_of(environment.get("FINTAG_TOKEN_FILE"))
+    token = token or _token_of(environment)
     check_address(server)
     for name, seconds in (("timeout", timeout), ("transfer_timeout", transfer_timeout)):
         if not seconds > 0:
@@ -95,8 +96,8 @@ def make_options(server: Optional[str], token: Optional[str], tls: Union[Tls, bo
     if token and not re.fullmatch(r"[!-~]+", token):
         raise ValueError("the token must be printable ASCII without spaces")
     if token and not (tls or insecure_token or is_loopback(server)):
-        raise ValueError(f"the token would travel to {server} unencrypted: give tls=True or FINTAG_CA, or, where "
-                         "something else encrypts the connection, insecure_token=True")
+        raise ValueError(f"the token would travel to {server} unencrypted: give tls=True (FINTAG_TLS=1) or FINTAG_CA, "
+                         "or, where something else encrypts the connection, insecure_token=True")
     return Options(server, token, tls, timeout, transfer_timeout, retry_for, reconnect_for, _trace_of(environment))
 
 
@@ -108,7 +109,13 @@ def check_address(server: str) -> None:
 
 
 def is_loopback(server: str) -> bool:
-    return server.startswith(("localhost:", "127.", "[::1]:", "unix:"))
+    if server.startswith(("localhost:", "unix:")):
+        return True
+    try:
+        # An address, parsed: the name "127.0.0.1.example.org" leads wherever its owner likes.
+        return ipaddress.ip_address(server.rpartition(":")[0].strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def trace_id_of(metadata: Metadata) -> str:
@@ -126,12 +133,31 @@ def _trace_of(environment: Mapping[str, str]) -> Optional[str]:
 
 def _tls_of(environment: Mapping[str, str]) -> Optional[Tls]:
     ca, certificate, key = (environment.get(f"FINTAG_{name}") or None for name in ("CA", "CERTIFICATE", "KEY"))
-    return Tls(ca, certificate, key) if ca or certificate or key else None
+    return Tls(ca, certificate, key) if _is_on("FINTAG_TLS", environment) or ca or certificate or key else None
 
 
-def _token_of(path: Optional[str]) -> Optional[str]:
+def _is_on(name: str, environment: Mapping[str, str]) -> bool:
+    """By the words and numbers that the program `fintag` takes for a flag."""
+    value = environment.get(name, "")
+    if value.lower() in ("true", "on", "yes", "enable", "t", "y", "+"):
+        return True
+    if value.lower() in ("", "false", "off", "no", "disable", "f", "n", "-"):
+        return False
+    try:
+        return int(value) > 0
+    except ValueError:
+        raise ValueError(f"{name} must be true or false; it is {value!r}") from None
+
+
+def _token_of(environment: Mapping[str, str]) -> Optional[str]:
+    path = environment.get("FINTAG_TOKEN_FILE")
     content = _content(path or None)
-    return content.decode("ascii", "replace").strip() if content else None
+    if content is None:
+        return environment.get("FINTAG_TOKEN")
+    token = content.decode("ascii", "replace").strip()
+    if not token:
+        raise ValueError(f"{path} holds no token")
+    return token
 
 
 def _content(path: Optional[str]) -> Optional[bytes]:

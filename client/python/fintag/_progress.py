@@ -9,14 +9,14 @@ from ._training import Epoch, Event, Progress, TrainingFinished, TrainingStarted
 
 
 class TrainingBar:
-    """`show`: True, False, or None: where somebody is looking and tqdm is installed."""
+    """`show`: True, False, or None: where somebody is looking."""
 
     def __init__(self, title: str, show: Optional[bool]) -> None:
         self._title, self._epochs = title, 0
         self._bar: Any = None
         self._figures = {"loss": "", "F1": ""}
         if show or (show is None and (sys.stderr.isatty() or _in_notebook())):
-            self._bar = _make_bar(title, required=bool(show))
+            self._bar = _make_bar(title)
 
     def __enter__(self) -> TrainingBar:
         return self
@@ -59,15 +59,10 @@ def _in_notebook() -> bool:
     return type(shell).__name__ == "ZMQInteractiveShell"
 
 
-def _make_bar(title: str, required: bool) -> Any:
-    try:
-        with warnings.catch_warnings():
-            # Where a notebook has no widgets tqdm says so, and draws with characters.
-            warnings.simplefilter("ignore")
-            from tqdm.auto import tqdm
-    except ImportError:
-        if required:
-            raise ImportError("a progress bar needs tqdm: pip install 'fintag[progress]'") from None
-        return None
+def _make_bar(title: str) -> Any:
+    with warnings.catch_warnings():
+        # Where a notebook has no widgets tqdm says so, and draws with characters.
+        warnings.simplefilter("ignore")
+        from tqdm.auto import tqdm
     # In a notebook, what goes to stderr looks like an error.
     return tqdm(total=0, desc=title, unit="step", file=sys.stdout if _in_notebook() else sys.stderr, leave=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any, Dict, Optional, Tuple, Type, TypeVar
 
+from ._tables import table
 from .v1 import scores_pb2
 
 Flat = TypeVar("Flat")
@@ -49,11 +50,9 @@ class Scores:
 
     def to_pandas(self) -> Any:
         """One row a label, then the averages."""
-        import pandas
-
         rows = [*self.labels, self.micro, self.macro]
         names = [*(label.label for label in self.labels), "micro average", "macro average"]
-        return pandas.DataFrame([vars(row) for row in rows], index=names).drop(columns="label")
+        return table([vars(row) for row in rows], index=names).drop(columns="label")
 
 
 def optional_scores(parent: Any, field: str) -> Optional[Scores]:

@@ -47,7 +47,7 @@ def _error_of(code: str, message: str, status: Optional[status_pb2.Status], serv
 def _what_to_check(message: str, server: str, secure: bool) -> str:
     speaks = "It is spoken to with TLS" if secure else "It is spoken to without TLS"
     return (f"cannot reach the server at {server}: {message}. Is fintagd running, and is this its address "
-            f"(server=... or FINTAG_SERVER)? {speaks} (tls=... or FINTAG_CA): is that how it listens?")
+            f"(server=... or FINTAG_SERVER)? {speaks} (tls=..., FINTAG_TLS or FINTAG_CA): is that how it listens?")
 
 
 def _details(metadata: Optional[Metadata]) -> Optional[status_pb2.Status]:

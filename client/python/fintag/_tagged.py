@@ -6,6 +6,7 @@ from typing import Any, Iterator, List, Sequence, Tuple, Union, overload
 
 from ._highlight import highlight
 from ._scores import flat
+from ._tables import table
 from .v1 import tagging_pb2
 
 
@@ -85,10 +86,7 @@ class TaggedText:
 
     def to_pandas(self) -> Any:
         """One row an entity."""
-        import pandas
-
-        return pandas.DataFrame([[getattr(entity, name) for name in _COLUMNS] for entity in self.entities],
-                                columns=_COLUMNS)
+        return table([[getattr(entity, name) for name in _COLUMNS] for entity in self.entities], _COLUMNS)
 
     def _repr_html_(self) -> str:
         return highlight([self])
@@ -120,11 +118,9 @@ class TaggedTexts(Sequence[TaggedText]):
 
     def to_pandas(self) -> Any:
         """One row an entity; `input` is the number of its text, from 0."""
-        import pandas
-
         rows = [[number, *(getattr(entity, name) for name in _COLUMNS)]
                 for number, result in enumerate(self._results) for entity in result]
-        return pandas.DataFrame(rows, columns=["input", *_COLUMNS])
+        return table(rows, ["input", *_COLUMNS])
 
     def _repr_html_(self) -> str:
         return highlight(self._results)

@@ -145,4 +145,6 @@ def _renumbered(error: InvalidArgument, first: int) -> InvalidArgument:
             message = message.replace(field.field, name)
             field = FieldViolation(name, field.description)
         fields.append(field)
-    return InvalidArgument(message, fields)
+    renumbered = InvalidArgument(message, fields)
+    renumbered.trace_id = error.trace_id
+    return renumbered

@@ -25,8 +25,9 @@ class Client:
     """One connection to a server; safe to use from many threads.
 
     server: "HOST:PORT" (environment: FINTAG_SERVER; default localhost:50051).
-    token: sent with every call as a bearer token (FINTAG_TOKEN, or the content of FINTAG_TOKEN_FILE).
-    tls: True, or `Tls(ca=..., certificate=..., key=...)` (FINTAG_CA, FINTAG_CERTIFICATE, FINTAG_KEY).
+    token: sent with every call as a bearer token (the content of FINTAG_TOKEN_FILE, or FINTAG_TOKEN).
+    tls: True, or `Tls(ca=..., certificate=..., key=...)` (FINTAG_TLS=1; FINTAG_CA, FINTAG_CERTIFICATE,
+        FINTAG_KEY). False: not encrypted, whatever the environment says.
     timeout, transfer_timeout: seconds for a call, or for an upload, an import or an export.
     retry_for: seconds in which a call that is safe to repeat is repeated while the server is away or full.
     reconnect_for: seconds in which a watch tries to come back to a server it has lost.

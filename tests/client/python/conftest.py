@@ -37,7 +37,7 @@ def pytest_configure():
     # For programs that tests start.
     os.environ["PYTHONPATH"] = str(SITE)
     for name in [name for name in os.environ if name.startswith("FINTAG_") and name[7:] in (
-            "SERVER", "TOKEN", "TOKEN_FILE", "CA", "CERTIFICATE", "KEY")]:
+            "SERVER", "TOKEN", "TOKEN_FILE", "TLS", "CA", "CERTIFICATE", "KEY")]:
         del os.environ[name]
 
 

@@ -2,6 +2,7 @@
 import concurrent.futures
 import hashlib
 import logging
+import os
 import pickle
 import re
 import signal
@@ -13,7 +14,7 @@ import time
 import fintag
 import grpc
 import pytest
-from conftest import PATIENCE, TEXTS
+from conftest import BIN, PATIENCE, TEXTS
 from fintag._options import make_options
 
 
@@ -32,6 +33,47 @@ def test_arguments_come_before_the_environment():
     found = options(environment, server="localhost:1", token="mine", tls=fintag.Tls(ca="other.pem"))
     assert (found.server, found.token, found.tls.ca) == ("localhost:1", "mine", "other.pem")
     assert options(environment, server="localhost:1", tls=False).tls is None
+
+
+def both_say(**environment):
+    """What the package and the program `fintag` say of a token for an address that is nobody's (RFC 5737)."""
+    environment = {"FINTAG_SERVER": "192.0.2.1:1", "FINTAG_TOKEN": "secret"} | environment
+    program = subprocess.run([BIN / "fintag", "--timeout", "0.2", "jobs", "list"], env=os.environ | environment,
+                             capture_output=True, text=True, check=False).stderr
+    try:
+        return str(options(environment).tls), program
+    except ValueError as error:
+        return str(error), program
+
+
+@pytest.mark.parametrize("word", ["1", "2", "true", "TRUE", "On", "yes", "enable", "t", "Y", "+"])
+def test_the_environment_asks_for_tls(word):
+    package, program = both_say(FINTAG_TLS=word)
+    assert package == str(fintag.Tls()) and "192.0.2.1:1" in program and "unencrypted" not in program
+
+
+@pytest.mark.parametrize("word", ["", "0", "-1", "false", "OFF", "No", "disable", "f", "n", "-"])
+def test_the_environment_asks_for_no_tls(word):
+    assert all("unencrypted" in said for said in both_say(FINTAG_TLS=word))
+    assert options({"FINTAG_TLS": word, "FINTAG_CA": "ca.pem"}).tls == fintag.Tls(ca="ca.pem")
+
+
+def test_tls_of_the_environment_and_of_arguments():
+    environment = {"FINTAG_TLS": "1", "FINTAG_CA": "ca.pem"}
+    assert options(environment).tls == options(environment, tls=True).tls == fintag.Tls(ca="ca.pem")
+    assert options(environment, tls=False).tls is None
+    assert all("FINTAG_TLS" in said or "--tls" in said for said in both_say(FINTAG_TLS="maybe"))
+
+
+def test_a_token_file_comes_before_a_token(tmp_path):
+    file = tmp_path / "token"
+    file.write_text("the-files\n", encoding="utf-8")
+    environment = {"FINTAG_TOKEN": "the variable's", "FINTAG_TOKEN_FILE": str(file)}
+    assert options(environment).token == "the-files" and options(environment, token="mine").token == "mine"
+    assert all("unencrypted" in said for said in both_say(**environment))
+    assert all("must be printable" in said for said in both_say(**environment | {"FINTAG_TOKEN_FILE": ""}))
+    file.write_text(" \n", encoding="utf-8")
+    assert all(f"{file} holds no token" in said for said in both_say(**environment))
 
 
 def test_each_call_has_a_trace_of_its_own_unless_the_environment_has_one():
@@ -60,6 +102,15 @@ def test_wrong_arguments(arguments, said):
     with pytest.raises(ValueError, match="go together"):
         fintag.Tls(certificate="client.pem")
     assert options(server="tags.bank.example:50051", token="secret", insecure_token=True).token == "secret"
+
+
+def test_a_token_stays_on_this_machine_or_is_encrypted():
+    for here in ("localhost:1", "127.0.0.1:1", "127.8.9.10:1", "[::1]:1", "unix:/run/fintag"):
+        assert options(server=here, token="secret").token == "secret"
+    for elsewhere in ("127.0.0.1.tags.example:1", "127.tags.example:1", "localhost.tags.example:1", "10.0.0.1:1",
+                      "[::2]:1"):
+        with pytest.raises(ValueError, match="unencrypted"):
+            options(server=elsewhere, token="secret")
 
 
 def test_nobody_is_there(caplog):

@@ -147,15 +147,6 @@ def test_a_progress_bar_in_a_terminal(client, monkeypatch):
     assert "100%" in sys.stderr.getvalue()
 
 
-def test_without_tqdm_there_is_no_bar(client, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
-    job = client.train(dataset="small", base="base", model="bar", epochs=1, threads=1)
-    with pytest.raises(ImportError, match=r"fintag\[progress\]"):
-        job.wait(progress=True)
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    assert job.wait().state is fintag.JobState.SUCCEEDED
-
-
 def test_ctrl_c_ends_the_watch_and_not_the_job(served, client, tmp_path):
     job = client.train(dataset="small", base="base", model="interrupted", epochs=1000, threads=1)
     script = tmp_path / "watch.py"

@@ -110,7 +110,7 @@ assert fintag.__version__ == {VERSION!r} and sys.prefix in fintag.__file__
 assert not {{"pandas", "datasets", "tqdm", "IPython", "numpy"}} & set(sys.modules)
 with fintag.Client() as client:
     job = client.train(dataset="small", base="base", model="fresh", epochs=1, threads=1)
-    assert job.wait().state == "SUCCEEDED"
+    assert job.wait(progress=True).state == "SUCCEEDED"
     print(client.tag({TEXTS[0]!r}, model="tagger")[0].text)
 async def tag():
     async with fintag.AsyncClient() as client:
@@ -118,5 +118,6 @@ async def tag():
 print(asyncio.run(tag())[0].text)
 print("protobuf", importlib.metadata.version("protobuf"), "grpcio", importlib.metadata.version("grpcio"))
 """, FINTAG_SERVER=served.address)
+    assert "100%" in used.stderr
     assert used.stdout.splitlines()[0] == used.stdout.splitlines()[1] and used.stdout.splitlines()[0] in TEXTS[0]
     print(used.stdout)

@@ -1,6 +1,7 @@
 """Tagging: one text, many, streams without end, and what a notebook shows."""
 import re
 import subprocess
+import sys
 import time
 import tracemalloc
 
@@ -55,6 +56,14 @@ def test_tables(client):
     assert len(empty) == 0 and list(empty.columns) == ["text", "label", "start", "end", "score"]
 
 
+def test_tables_say_what_they_need(served, client, monkeypatch):
+    results, job = client.tag(TEXTS, model=MODEL), client.jobs.list()[0]
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    for shown in (results, results[0], served.epochs[-1].scores, job):
+        with pytest.raises(ImportError, match=r"pip install 'fintag\[pandas\]'"):
+            shown.to_pandas()
+
+
 def test_a_long_list_is_cut_below_the_limits(start_server, client, tmp_path):
     folder = client.models.export(MODEL, tmp_path / "tagger")
     strict = start_server()
@@ -78,11 +87,12 @@ def test_a_long_list_is_cut_below_the_limits(start_server, client, tmp_path):
         assert time.monotonic() - start < 5 * PATIENCE
 
 
-def test_the_number_of_a_wrong_text_is_that_in_the_list(client):
+def test_the_number_of_a_wrong_text_is_that_in_the_list(served, client):
     long = "word " * 300_000  # over 1 MiB
     with pytest.raises(fintag.InvalidArgument) as wrong:
         client.tag(["short"] * 200 + [long], model=MODEL)
     assert [field.field for field in wrong.value.fields] == ["inputs[200]"] and "inputs[200]" in str(wrong.value)
+    assert wrong.value.trace_id in str(wrong.value) and f"trace_id={wrong.value.trace_id}" in served.text()
     with pytest.raises(fintag.InvalidArgument, match=r"inputs\[70\]"):
         client.tag(["short"] * 70 + ["\ud800"], model=MODEL)
     with pytest.raises(fintag.InvalidArgument, match=r"inputs\[1\].*not int"):
@@ -148,6 +158,15 @@ def test_html_is_escaped(client):
     assert 'title="&quot;&gt;&lt;script&gt;x&lt;/script&gt; 0.500, 0-25"' in html
 
 
+def test_what_html_allows_is_shown_as_it_is():
+    text = "Acme\tInc\r\nof\fParis\rin\x0bMay\x7f"
+    entity = fintag.Entity("Paris", "LOC", 13, 18, 0.5)
+    html = fintag.TaggedText(text, (entity,), (), "models/m/versions/1")._repr_html_()
+    assert text[entity.start:entity.end] == entity.text
+    assert '<p>Acme\tInc\r\nof\f<mark class="c0" title="LOC 0.500, 13-18">Paris<small>LOC</small></mark>\rin' in html
+    assert html.endswith("\rin\ufffdMay\ufffd</p>\n</div>")
+
+
 def test_entities_that_overlap_or_lie_outside_are_passed_over():
     spans = [(0, 4), (2, 6), (5, 5), (7, 90), (8, 12)]
     entities = tuple(fintag.Entity("", "ORG", start, end, 0.9) for start, end in spans)
@@ -164,13 +183,13 @@ def test_the_look_is_that_of_the_command_line(served, client):
     """Same colours by label, same markup of a text, same legend."""
     source = (ROOT / "client/cli/html_page.cc").read_text(encoding="utf-8")
     colours = re.findall(r"\.c(\d) \{ background: (#\w+); \}", source)
-    texts = TEXTS + [EVIL.replace("\x00", "").replace("\x1b", "")]
+    texts = TEXTS + [EVIL.replace("\x00", "").replace("\x1b", ""), "Acme Corp.\r\nof\fParis\x0b"]
     html = client.tag(texts, model=MODEL)._repr_html_()
     assert re.findall(r"\.c(\d) \{ background: (#\w+); \}", html) == colours and len(colours) == 8
     for rule in re.findall(r"^(mark[^{]*\{.*\})$", source, re.MULTILINE):
         assert f".fintag {rule}" in html
     page = subprocess.run([BIN / "fintag", "--server", served.address, "tag", "--model", MODEL, "--format", "html",
-                           *texts], capture_output=True, text=True, check=True).stdout
+                           *texts], capture_output=True, check=True).stdout.decode()
     assert re.findall("<p>.*?</p>", html, re.DOTALL) == re.findall("<p>.*?</p>", page, re.DOTALL)
     legend = re.compile('<div class="legend">.*?</div>')
     assert legend.findall(html) == legend.findall(page) and len(legend.findall(html)) == 1
