@@ -11,7 +11,7 @@ deploy/install.sh --tests
 [ -e build/release/compile_commands.json ] || cmake --preset release >/dev/null
 
 echo "clang-format"
-git ls-files '*.cc' '*.h' | xargs clang-format --dry-run --Werror
+git ls-files '*.cc' '*.h' '*.inl' | xargs clang-format --dry-run --Werror
 
 echo "buf lint"
 "$deps"/buf-1.75.0/package/bin/buf lint proto

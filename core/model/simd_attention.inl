@@ -50,9 +50,10 @@ constexpr int64_t kProductRows = kLanes == 16 ? 12 : 6;
 
 template <int kVectors, bool kAdd>
 FINTAG_INLINE void ProductColumns(const Product& product, int64_t j) {
-  ForGroups<kProductRows>(0, product.m, [&]<int64_t kRows>(int64_t i) __attribute__((always_inline)) {
-    ProductTile<kRows, kVectors, kAdd>(product, i, j);
-  });
+  ForGroups<kProductRows>(
+      0, product.m, [&]<int64_t kRows>(int64_t i) __attribute__((always_inline)) {
+        ProductTile<kRows, kVectors, kAdd>(product, i, j);
+      });
 }
 
 template <bool kAdd>

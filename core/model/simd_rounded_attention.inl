@@ -56,9 +56,10 @@ FINTAG_INLINE void GroupTile(const GroupProduct& product, int64_t i, int64_t j) 
 void MultiplyGroups(const GroupProduct& product) {
   int64_t j = 0;
   const auto columns = [&]<int kVectors>() __attribute__((always_inline)) {
-    ForGroups<kRowsAtOnce>(0, product.m, [&]<int64_t kRows>(int64_t i) __attribute__((always_inline)) {
-      GroupTile<kRows, kVectors>(product, i, j);
-    });
+    ForGroups<kRowsAtOnce>(
+        0, product.m, [&]<int64_t kRows>(int64_t i) __attribute__((always_inline)) {
+          GroupTile<kRows, kVectors>(product, i, j);
+        });
   };
   for (; j + kLanes < product.n; j += 2 * kLanes) columns.template operator()<2>();
   if (j < product.n) columns.template operator()<1>();

@@ -36,25 +36,28 @@ void LayerNormForwardRows(const LayerNormForward& norm, int64_t begin, int64_t e
     const uint32_t key = DropoutRow(norm.dropout, static_cast<uint32_t>(row));
 
     F sums[kChains] = {};
-    ForVectors(columns, [&](int64_t c, int64_t n, int64_t chain) __attribute__((always_inline)) {
-      F value = Load(x + c, n);
-      if (norm.dropout.threshold) value *= DropoutFactors(norm.dropout, key, c);
-      if (residual) value += Load(residual + c, n);
-      Store(normalized + c, value, n);
-      sums[chain] += value;
-    });
+    ForVectors(
+        columns, [&](int64_t c, int64_t n, int64_t chain) __attribute__((always_inline)) {
+          F value = Load(x + c, n);
+          if (norm.dropout.threshold) value *= DropoutFactors(norm.dropout, key, c);
+          if (residual) value += Load(residual + c, n);
+          Store(normalized + c, value, n);
+          sums[chain] += value;
+        });
     const float mean = Sum(sums) / static_cast<float>(columns);
     F squares[kChains] = {};
-    ForVectors(columns, [&](int64_t c, int64_t n, int64_t chain) __attribute__((always_inline)) {
-      const F distance = Head(Load(normalized + c, n) - mean, n, 0);
-      squares[chain] += distance * distance;
-    });
+    ForVectors(
+        columns, [&](int64_t c, int64_t n, int64_t chain) __attribute__((always_inline)) {
+          const F distance = Head(Load(normalized + c, n) - mean, n, 0);
+          squares[chain] += distance * distance;
+        });
     const float rstd = 1.0f / __builtin_sqrtf(Sum(squares) / static_cast<float>(columns) + norm.epsilon);
-    ForVectors(columns, [&](int64_t c, int64_t n, int64_t /*chain*/) __attribute__((always_inline)) {
-      const F value = (Load(normalized + c, n) - mean) * rstd;
-      if (norm.normalized) Store(normalized + c, value, n);
-      Store(y + c, value * Load(norm.weight + c, n) + Load(norm.bias + c, n), n);
-    });
+    ForVectors(
+        columns, [&](int64_t c, int64_t n, int64_t /*chain*/) __attribute__((always_inline)) {
+          const F value = (Load(normalized + c, n) - mean) * rstd;
+          if (norm.normalized) Store(normalized + c, value, n);
+          Store(y + c, value * Load(norm.weight + c, n) + Load(norm.bias + c, n), n);
+        });
     if (norm.rstd) norm.rstd[row] = rstd;
   }
 }
@@ -66,15 +69,16 @@ void LayerNormBackwardRows(const LayerNormBackward& norm, int64_t begin, int64_t
     const float* normalized = norm.normalized + row * columns;
     F sums[kChains] = {};
     F product_sums[kChains] = {};
-    ForVectors(columns, [&](int64_t c, int64_t n, int64_t chain) __attribute__((always_inline)) {
-      const F gradient = Load(dy + c, n);
-      const F value = Load(normalized + c, n);
-      const F scaled = gradient * Load(norm.weight + c, n);
-      sums[chain] += scaled;
-      product_sums[chain] += scaled * value;
-      Store(dweight + c, Load(dweight + c, n) + gradient * value, n);
-      Store(dbias + c, Load(dbias + c, n) + gradient, n);
-    });
+    ForVectors(
+        columns, [&](int64_t c, int64_t n, int64_t chain) __attribute__((always_inline)) {
+          const F gradient = Load(dy + c, n);
+          const F value = Load(normalized + c, n);
+          const F scaled = gradient * Load(norm.weight + c, n);
+          sums[chain] += scaled;
+          product_sums[chain] += scaled * value;
+          Store(dweight + c, Load(dweight + c, n) + gradient * value, n);
+          Store(dbias + c, Load(dbias + c, n) + gradient, n);
+        });
     const float mean = Sum(sums) / static_cast<float>(columns);
     const float product_mean = Sum(product_sums) / static_cast<float>(columns);
     const float rstd = norm.rstd[row];

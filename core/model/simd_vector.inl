@@ -149,7 +149,7 @@ FINTAG_INLINE F Exp(F x) {
 // largest relative error on -0.5 to 0.5 is the least.
 FINTAG_INLINE F Exp2(F x) {
   const F limited = Maximum(Broadcast(-127.0f), x);  // in this order what is not a number stays so
-  const F shifted = limited + 12582912.0f;  // rounds, as in Exp
+  const F shifted = limited + 12582912.0f;           // rounds, as in Exp
   const F t = limited - (shifted - 12582912.0f);
   F p = t * 1.3276472e-3f + 9.6755419e-3f;
   p = p * t + 5.5507131e-2f;

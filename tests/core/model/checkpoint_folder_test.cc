@@ -208,6 +208,21 @@ TEST(CheckpointFolder, NeverDeletesWhatIsNoCheckpoint) {
   WriteFile(root.path() / "thesis.txt", "years of work");
   EXPECT_EQ(WriteCheckpoint(root.path(), Golden(), {}, {}).code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(ReadFile(root.path() / "thesis.txt"), "years of work");
+
+  // Nor what lies beside a checkpoint's files, as in a clone of a hub's.
+  const fs::path clone = root.path() / "clone";
+  ASSERT_TRUE(WriteCheckpoint(clone, Golden(), kGoldens / "safetensors", {{"fintag.json", "{}"}}).ok());
+  for (const char* other : {"README.md", "pytorch_model.bin", ".git/config", "vocab.txt.d/old"}) {
+    WriteFile(clone / other, "not ours");
+    const absl::Status status = WriteCheckpoint(clone, Golden(), {}, {{"fintag.json", "{}"}});
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << other;
+    const std::string name = *fs::path(other).begin();
+    EXPECT_THAT(std::string(status.message()), HasSubstr(clone.string() + " holds " + name + ", "));
+    EXPECT_EQ(ReadFile(clone / other), "not ours");
+    fs::remove_all(clone / name);
+  }
+  EXPECT_TRUE(WriteCheckpoint(clone, Golden(), {}, {{"fintag.json", "{}"}}).ok());
+  EXPECT_EQ(WriteCheckpoint(clone, Golden(), {}, {}).code(), absl::StatusCode::kFailedPrecondition) << "fintag.json";
 }
 
 // All weights of version n are n, and so is the extra file.
@@ -264,7 +279,7 @@ TEST(CheckpointFolder, IsWholeAfterAKillAtAnyMoment) {
   }
   EXPECT_EQ(seen.size(), 2);
   EXPECT_GT(interrupted, 0);
-  ASSERT_TRUE(WriteCheckpoint(folder, versions[1], kGoldens / "safetensors", {}).ok());
+  ASSERT_TRUE(WriteCheckpoint(folder, versions[1], kGoldens / "safetensors", {{"version", "1"}}).ok());
   EXPECT_FALSE(fs::exists(root.path() / ".tagger.new"));
 }
 

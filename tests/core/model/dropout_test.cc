@@ -3,6 +3,10 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include <random>
+#include <utility>
+#include <vector>
+
 #include "tests/core/model/random_tensors.h"
 
 namespace fintag {
@@ -10,7 +14,10 @@ namespace {
 
 TEST(Dropout, KernelDropsWhatTheDefinitionDrops) {
   at::manual_seed(1);
-  for (const auto& [rows, columns] : {std::pair<int64_t, int64_t>{1, 1}, {3, 16}, {7, 37}, {200, 384}, {65, 100}}) {
+  std::mt19937 random(2);
+  std::vector<std::pair<int64_t, int64_t>> shapes = {{1, 1}, {3, 16}, {7, 37}, {200, 384}, {65, 100}};
+  for (int i = 0; i < 20; ++i) shapes.emplace_back(RandomSize(random, 1, 2000), RandomSize(random, 1, 800));
+  for (const auto& [rows, columns] : shapes) {
     const Dropout dropout = DropoutAt(0.3, 42, static_cast<uint64_t>(columns));
     const at::Tensor x = at::randn({rows, columns});
     EXPECT_TRUE(at::equal(ApplyDropout(x, dropout), x * DropoutMask(dropout, rows, columns, at::kCPU)));

@@ -3,7 +3,9 @@
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
+#include <random>
 #include <utility>
+#include <vector>
 
 #include "tests/core/model/random_tensors.h"
 
@@ -48,6 +50,17 @@ INSTANTIATE_TEST_SUITE_P(Shapes, ResidualLayerNormTest,
                          testing::Values(Case{1, 8, 0, true}, Case{5, 24, 0.1, true}, Case{33, 37, 0.5, true},
                                          Case{100, 384, 0.1, true}, Case{64, 768, 0, true}, Case{40, 384, 0, false},
                                          Case{17, 20, 0.2, false}));
+
+std::vector<Case> RandomCases() {
+  std::mt19937 random(14);
+  std::vector<Case> cases;
+  for (int i = 0; i < 24; ++i) {
+    cases.push_back(
+        {RandomSize(random, 1, 600), RandomSize(random, 2, 800), static_cast<double>(i % 3) / 10, i % 4 > 0});
+  }
+  return cases;
+}
+INSTANTIATE_TEST_SUITE_P(RandomShapes, ResidualLayerNormTest, testing::ValuesIn(RandomCases()));
 
 // The variance is that of the distances, not a difference of squares.
 TEST(ResidualLayerNorm, KeepsPrecisionFarFromZero) {

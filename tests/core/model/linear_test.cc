@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <random>
 #include <set>
 #include <tuple>
+#include <vector>
 
 #include "tests/core/model/random_tensors.h"
 
@@ -23,8 +25,12 @@ constexpr double kTolerance = 2e-4;
 
 TEST_P(LinearTest, EqualsLibTorchWithItsGradients) {
   at::manual_seed(9);
-  for (const auto& [rows, in, out] :
-       {std::tuple<int64_t, int64_t, int64_t>{1, 3, 5}, {7, 24, 40}, {33, 100, 17}, {200, 128, 300}, {61, 300, 9}}) {
+  std::mt19937 random(11);
+  std::vector<std::tuple<int64_t, int64_t, int64_t>> shapes = {{1, 3, 5}, {200, 128, 300}, {61, 300, 9}};
+  for (int i = 0; i < 12; ++i) {
+    shapes.emplace_back(RandomSize(random, 1, 300), RandomSize(random, 1, 300), RandomSize(random, 1, 300));
+  }
+  for (const auto& [rows, in, out] : shapes) {
     at::Tensor ours[3] = {Leaf({rows, in}), Leaf({out, in}), Leaf({out})};
     at::Tensor theirs[3] = {CopyOfLeaf(ours[0]), CopyOfLeaf(ours[1]), CopyOfLeaf(ours[2])};
     const at::Tensor dy = at::randn({rows, out});

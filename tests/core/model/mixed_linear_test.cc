@@ -25,9 +25,9 @@ class MixedLinearTest : public testing::Test {
 TEST_F(MixedLinearTest, EqualsProductsOfRoundedFactorsAtRandomShapes) {
   std::mt19937 random(2);
   for (int i = 0; i < 40; ++i) {
-    const int64_t rows = 1 + static_cast<int64_t>(random() % 300);
-    const int64_t in = 1 + static_cast<int64_t>(random() % 200);
-    const int64_t out = 1 + static_cast<int64_t>(random() % 200);
+    const int64_t rows = RandomSize(random, 1, 300);
+    const int64_t in = RandomSize(random, 1, 200);
+    const int64_t out = RandomSize(random, 1, 200);
     SCOPED_TRACE(std::to_string(rows) + "x" + std::to_string(in) + "x" + std::to_string(out));
     const at::Tensor x = Leaf({rows, in});
     const at::Tensor weight = Leaf({out, in});

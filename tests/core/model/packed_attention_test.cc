@@ -50,6 +50,17 @@ INSTANTIATE_TEST_SUITE_P(Shapes, PackedAttentionTest,
                                          Case{{300, 7}, 2, 32, 0.1}, Case{{20, 50}, 2, 5, 0.3}, Case{{512}, 1, 64, 0.1},
                                          Case{{47, 49}, 2, 20, 0}));
 
+std::vector<Case> RandomCases() {
+  std::mt19937 random(12);
+  std::vector<Case> cases;
+  for (int i = 0; i < 16; ++i) {
+    cases.push_back({RandomLengths(random), RandomSize(random, 1, 4), RandomSize(random, 1, 80),
+                     static_cast<double>(i % 3) / 10, RandomSize(random, 0, 20)});
+  }
+  return cases;
+}
+INSTANTIATE_TEST_SUITE_P(RandomShapes, PackedAttentionTest, testing::ValuesIn(RandomCases()));
+
 // One large score must not overflow, and equal huge ones share.
 TEST(PackedAttention, SurvivesHugeScores) {
   at::Tensor qkv = at::randn({20, 96});
@@ -92,9 +103,9 @@ TEST_F(RoundedAttentionTest, EqualsTheReferenceAtRandomShapes) {
   std::mt19937 random(9);
   for (const int64_t size : {2, 5, 8, 20, 32, 40, 64}) {
     for (int i = 0; i < 4; ++i) {
-      std::vector<int64_t> lengths = {0, 1, 512};
-      for (int sequence = 0; sequence < 5; ++sequence) lengths.push_back(static_cast<int64_t>(random() % 100));
-      const int64_t heads = 1 + static_cast<int64_t>(random() % 3);
+      std::vector<int64_t> lengths = RandomLengths(random);
+      lengths.insert(lengths.begin(), {0, 1});
+      const int64_t heads = RandomSize(random, 1, 3);
       const at::Tensor offsets = OffsetsOf(lengths);
       const int64_t rest = i;
       const at::Tensor qkv = at::randn({offsets[-1].item<int64_t>() + rest, 3 * heads * size});

@@ -29,9 +29,9 @@ TEST_P(PackedLinearTest, EqualsTheReferenceAtRandomShapes) {
   at::manual_seed(3);
   std::mt19937 random(4);
   for (int i = 0; i < 40; ++i) {
-    const int64_t rows = 1 + static_cast<int64_t>(random() % 300);
-    const int64_t in = 1 + static_cast<int64_t>(random() % 900);
-    const int64_t out = 1 + static_cast<int64_t>(random() % 100);
+    const int64_t rows = RandomSize(random, 1, 300);
+    const int64_t in = RandomSize(random, 1, 900);
+    const int64_t out = RandomSize(random, 1, 100);
     const at::Tensor x = at::randn({rows, in}) * 3;
     const at::Tensor weight = at::randn({out, in});
     const at::Tensor bias = at::randn({out});

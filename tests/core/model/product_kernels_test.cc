@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/model/packed_linear.h"
+#include "tests/core/model/random_tensors.h"
 
 namespace fintag {
 namespace {
@@ -79,9 +80,9 @@ TEST_P(ProductKernelsTest, EqualsSumsInDoublePrecision) {
   at::manual_seed(2);
   std::mt19937 random(3);
   for (int i = 0; i < 60; ++i) {
-    const int64_t rows = 1 + static_cast<int64_t>(random() % 300);
-    const int64_t in = 1 + static_cast<int64_t>(random() % 1600);
-    const int64_t out = 1 + static_cast<int64_t>(random() % 140);
+    const int64_t rows = RandomSize(random, 1, 300);
+    const int64_t in = RandomSize(random, 1, 1600);
+    const int64_t out = RandomSize(random, 1, 140);
     const bool gelu = i % 2 == 1;
     SCOPED_TRACE(std::to_string(rows) + "x" + std::to_string(in) + "x" + std::to_string(out));
     const at::Tensor x = at::randn({rows, in});
@@ -103,6 +104,7 @@ TEST_P(ProductKernelsTest, EqualsSumsInDoublePrecision) {
                           .groups = packed.groups,
                           .columns = out,
                           .gelu = gelu,
+                          .from_memory = i % 4 < 2,
                           .scratch = scratch.mutable_data_ptr()};
     if (level_->convert != nullptr) {
       level_->convert(x.const_data_ptr<float>(), in, 0, rows, packed.groups, converted.mutable_data_ptr<int32_t>(),

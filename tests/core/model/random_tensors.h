@@ -4,7 +4,9 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <random>
 #include <vector>
 
 #include "core/model/bert_tensors.h"
@@ -23,6 +25,20 @@ inline at::Tensor OffsetsOf(const std::vector<int64_t>& lengths) {
   std::vector<int64_t> offsets = {0};
   for (int64_t length : lengths) offsets.push_back(offsets.back() + length);
   return at::tensor(offsets, at::kLong);
+}
+
+// From least to most, both included.
+inline int64_t RandomSize(std::mt19937& random, int64_t least, int64_t most) {
+  return std::uniform_int_distribution<int64_t>(least, most)(random);
+}
+
+// 1 to 64 sequences of 1 to 512 tokens, about 3,000 in all at most: where there are many, most are short.
+inline std::vector<int64_t> RandomLengths(std::mt19937& random) {
+  std::vector<int64_t> lengths(static_cast<size_t>(RandomSize(random, 1, 64)));
+  const int64_t usual = 3000 / static_cast<int64_t>(lengths.size());
+  for (int64_t& length : lengths) length = RandomSize(random, 1, std::clamp<int64_t>(usual, 1, 512));
+  lengths[random() % lengths.size()] = 512;
+  return lengths;
 }
 
 inline at::Tensor Leaf(at::IntArrayRef shape) { return at::randn(shape).requires_grad_(); }

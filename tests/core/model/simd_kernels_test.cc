@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "tests/core/model/random_tensors.h"
+
 namespace fintag {
 namespace {
 
@@ -31,6 +33,20 @@ void ExpectNear(const Floats& a, const Floats& b, float tolerance) {
   EXPECT_LE(largest, tolerance);
 }
 
+// Of sums of `terms` numbers about 1, taken in another order.
+float SumTolerance(int64_t terms) { return 2e-6f * static_cast<float>(4 + std::sqrt(terms)); }
+
+template <typename Check>
+void ForRandomShapes(const Check& check) {
+  std::mt19937 random(2);
+  for (int i = 0; i < 20; ++i) {
+    const int64_t rows = RandomSize(random, 1, 120);
+    const int64_t columns = RandomSize(random, 1, 800);
+    SCOPED_TRACE(std::to_string(rows) + "x" + std::to_string(columns));
+    check(rows, columns);
+  }
+}
+
 class SimdKernelsTest : public testing::TestWithParam<const char*> {
  protected:
   // Calls `check` with the level under test; a processor without the level has nothing to check.
@@ -44,81 +60,91 @@ constexpr DropoutBits kDropout = {123, 456, 1u << 30, 4.0f / 3};
 
 TEST_P(SimdKernelsTest, DropsTheSameElements) {
   WithLevel([](const SimdKernels& level, const SimdKernels& best) {
-    constexpr int64_t kRows = 50;
-    constexpr int64_t kColumns = 37;
-    const Floats x = Random(kRows * kColumns, 1);
-    Floats ours(x.size());
-    Floats theirs(x.size());
-    level.dropout(x.data(), ours.data(), 0, kRows, kColumns, kDropout);
-    best.dropout(x.data(), theirs.data(), 0, kRows, kColumns, kDropout);
-    EXPECT_EQ(ours, theirs);
+    ForRandomShapes([&](int64_t rows, int64_t columns) {
+      const Floats x = Random(rows * columns, 1);
+      Floats ours(x.size());
+      Floats theirs(x.size());
+      level.dropout(x.data(), ours.data(), 0, rows, columns, kDropout);
+      best.dropout(x.data(), theirs.data(), 0, rows, columns, kDropout);
+      EXPECT_EQ(ours, theirs);
+    });
   });
 }
 
 TEST_P(SimdKernelsTest, NormalisesRows) {
   WithLevel([](const SimdKernels& level, const SimdKernels& best) {
-    constexpr int64_t kRows = 9;
-    constexpr int64_t kColumns = 43;
-    const auto run = [&](const SimdKernels& kernels) {
-      const Floats x = Random(kRows * kColumns, 1);
-      const Floats residual = Random(kRows * kColumns, 2);
-      const Floats weight = Random(kColumns, 3);
-      const Floats bias = Random(kColumns, 4);
-      Floats y(x.size()), normalized(x.size()), rstd(kRows), dx(x.size()), dresidual(x.size());
-      Floats sums(2 * kColumns);
-      kernels.layer_norm_forward({x.data(), residual.data(), weight.data(), bias.data(), y.data(), normalized.data(),
-                                  rstd.data(), kColumns, 1e-12f, kDropout},
-                                 0, kRows);
-      kernels.layer_norm_backward(
-          {x.data(), normalized.data(), rstd.data(), weight.data(), dx.data(), dresidual.data(), kColumns, kDropout}, 0,
-          kRows, sums.data(), sums.data() + kColumns);
-      for (const Floats& part : {normalized, rstd, dx, dresidual, sums}) y.insert(y.end(), part.begin(), part.end());
-      return y;
-    };
-    ExpectNear(run(level), run(best), 1e-5f);
+    ForRandomShapes([&](int64_t rows, int64_t columns) {
+      const bool adds = rows % 2 == 0;  // with a residual, and with dropout
+      const DropoutBits dropout = adds ? kDropout : DropoutBits();
+      const auto run = [&](const SimdKernels& kernels, Floats* sums) {
+        const Floats x = Random(rows * columns, 1);
+        const Floats residual = Random(rows * columns, 2);
+        const Floats weight = Random(columns, 3);
+        const Floats bias = Random(columns, 4);
+        const size_t count = static_cast<size_t>(rows);
+        Floats y(x.size()), normalized(x.size()), rstd(count), dx(x.size()), dresidual(x.size());
+        sums->resize(2 * weight.size());
+        kernels.layer_norm_forward({x.data(), adds ? residual.data() : nullptr, weight.data(), bias.data(), y.data(),
+                                    normalized.data(), rstd.data(), columns, 1e-12f, dropout},
+                                   0, rows);
+        kernels.layer_norm_backward({x.data(), normalized.data(), rstd.data(), weight.data(), dx.data(),
+                                     adds ? dresidual.data() : nullptr, columns, dropout},
+                                    0, rows, sums->data(), sums->data() + columns);
+        for (const Floats& part : {normalized, rstd, dx, dresidual}) y.insert(y.end(), part.begin(), part.end());
+        return y;
+      };
+      Floats ours, theirs;  // sums over the rows
+      ExpectNear(run(level, &ours), run(best, &theirs), 2e-5f);
+      ExpectNear(ours, theirs, SumTolerance(rows));
+    });
   });
 }
 
 TEST_P(SimdKernelsTest, ComputesElementsAndColumns) {
   WithLevel([](const SimdKernels& level, const SimdKernels& best) {
-    const auto run = [&](const SimdKernels& kernels) {
-      constexpr int64_t kRows = 35;
-      constexpr int64_t kColumns = 83;
-      const Floats x = Random(kRows * kColumns, 5);
-      const Floats dy = Random(kRows * kColumns, 6);
-      Floats y(x.size()), dx(x.size()), sums(kColumns), transposed(x.size());
-      kernels.gelu_forward(x.data(), y.data(), kRows * kColumns);
-      kernels.gelu_backward(dy.data(), x.data(), dx.data(), kRows * kColumns);
-      kernels.column_sums(x.data(), kRows, kColumns, 0, kColumns, sums.data());
-      kernels.transpose(x.data(), transposed.data(), kRows, kColumns, 0, kColumns);
-      for (int64_t r = 0; r < kRows; ++r) {
-        for (int64_t c = 0; c < kColumns; ++c) EXPECT_EQ(transposed[c * kRows + r], x[r * kColumns + c]);
-      }
-      kernels.add(dy.data(), transposed.data(), kRows * kColumns);
-      for (const Floats& part : {dx, sums, transposed}) y.insert(y.end(), part.begin(), part.end());
-      return y;
-    };
-    ExpectNear(run(level), run(best), 1e-5f);
+    ForRandomShapes([&](int64_t rows, int64_t columns) {
+      const auto run = [&](const SimdKernels& kernels, Floats* sums) {
+        const Floats x = Random(rows * columns, 5);
+        const Floats dy = Random(rows * columns, 6);
+        Floats y(x.size()), dx(x.size()), transposed(x.size());
+        sums->resize(static_cast<size_t>(columns));
+        kernels.gelu_forward(x.data(), y.data(), rows * columns);
+        kernels.gelu_backward(dy.data(), x.data(), dx.data(), rows * columns);
+        kernels.column_sums(x.data(), rows, columns, 0, columns, sums->data());
+        kernels.transpose(x.data(), transposed.data(), rows, columns, 0, columns);
+        for (int64_t r = 0; r < rows; ++r) {
+          for (int64_t c = 0; c < columns; ++c) EXPECT_EQ(transposed[c * rows + r], x[r * columns + c]);
+        }
+        kernels.add(dy.data(), transposed.data(), rows * columns);
+        for (const Floats& part : {dx, transposed}) y.insert(y.end(), part.begin(), part.end());
+        return y;
+      };
+      Floats ours, theirs;
+      ExpectNear(run(level, &ours), run(best, &theirs), 1e-5f);
+      ExpectNear(ours, theirs, SumTolerance(rows));
+    });
   });
 }
 
 TEST_P(SimdKernelsTest, ScalesSums) {
   WithLevel([](const SimdKernels& level, const SimdKernels& best) {
-    constexpr int64_t kCount = 83;
-    const auto run = [&](const SimdKernels& kernels, uint16_t* rounded) {
-      const Floats a = Random(kCount, 9), b = Random(kCount, 10), c = Random(kCount, 11);
-      Floats y(kCount);
-      kernels.scaled_sum({a.data(), b.data(), 1.7f, c.data(), y.data(), rounded, kCount});
-      return y;
-    };
-    const Floats y = run(level, nullptr);
-    ExpectNear(y, run(best, nullptr), 1e-5f);
-    std::vector<uint16_t> rounded(kCount + 1, 12345);
-    run(level, rounded.data());
-    for (int64_t i = 0; i < kCount; ++i) {
-      EXPECT_NEAR(std::bit_cast<float>(uint32_t{rounded[i]} << 16), y[i], std::fabs(y[i]) / 256) << i;
-    }
-    EXPECT_EQ(rounded[kCount], 12345);  // nothing is written beyond
+    ForRandomShapes([&](int64_t rows, int64_t columns) {
+      const int64_t count = rows * columns;
+      const auto run = [&](const SimdKernels& kernels, uint16_t* rounded) {
+        const Floats a = Random(count, 9), b = Random(count, 10), c = Random(count, 11);
+        Floats y(a.size());
+        kernels.scaled_sum({a.data(), b.data(), 1.7f, c.data(), y.data(), rounded, count});
+        return y;
+      };
+      const Floats y = run(level, nullptr);
+      ExpectNear(y, run(best, nullptr), 1e-5f);
+      std::vector<uint16_t> rounded(y.size() + 1, 12345);
+      run(level, rounded.data());
+      for (size_t i = 0; i < y.size(); ++i) {
+        EXPECT_NEAR(std::bit_cast<float>(uint32_t{rounded[i]} << 16), y[i], std::fabs(y[i]) / 256) << i;
+      }
+      EXPECT_EQ(rounded[y.size()], 12345);  // nothing is written beyond
+    });
   });
 }
 
@@ -147,8 +173,11 @@ TEST_P(SimdKernelsTest, RoundsToEven) {
 
 TEST_P(SimdKernelsTest, Attends) {
   WithLevel([](const SimdKernels& level, const SimdKernels& best) {
-    for (const int64_t size : {5, 32, 64}) {
-      for (const int64_t length : {1, 15, 16, 50, 101}) {
+    std::mt19937 random(3);
+    for (const int64_t size : {5, 32, 64, 75}) {
+      std::vector<int64_t> lengths = {1, 15, 16, 50, 512};
+      for (int i = 0; i < 6; ++i) lengths.push_back(RandomSize(random, 1, 512));
+      for (const int64_t length : lengths) {
         const auto run = [&](const SimdKernels& kernels) {
           const Floats qkv = Random(length * 3 * size, 7);
           const Floats dout = Random(length * size, 8);

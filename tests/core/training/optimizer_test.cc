@@ -20,7 +20,9 @@ Parameters SomeParameters() {
   return {{"embeddings.word_embeddings.weight", Leaf(at::randn({50, 24}))},
           {"layer.dense.weight", Leaf(at::randn({131, 257}))},
           {"layer.dense.bias", Leaf(at::randn({131}))},
-          {"layer.LayerNorm.weight", Leaf(at::randn({37}))}};
+          {"layer.LayerNorm.weight", Leaf(at::randn({37}))},
+          {"classifier.weight", Leaf(at::randn({9, 4099}))},
+          {"classifier.bias", Leaf(at::randn({1}))}};
 }
 
 Parameters Copy(const Parameters& parameters) {
