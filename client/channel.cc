@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -22,7 +22,9 @@ constexpr int kLargestAnswerBytes = 256 << 20;
 constexpr int kLargestMetadataBytes = 1 << 20;
 
 bool IsLoopback(const std::string& address) {
-  return address.rfind("localhost:", 0) == 0 || address.rfind("127.", 0) == 0 || address.rfind("[::1]:", 0) == 0 ||
+  // "127.0.0.1.example.org" is a name like any other.
+  const bool is_127 = address.rfind("127.", 0) == 0 && address.find_first_not_of("0123456789.:") == std::string::npos;
+  return is_127 || address.rfind("localhost:", 0) == 0 || address.rfind("[::1]:", 0) == 0 ||
          address.rfind("unix:", 0) == 0;
 }
 
@@ -55,8 +57,10 @@ class TokenSenderFactory final : public grpc::experimental::ClientInterceptorFac
 absl::StatusOr<std::string> ReadPem(const std::string& path, const char* what) {
   if (path.empty()) return std::string();
   std::ifstream file(path, std::ios::binary);
-  std::string content{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file) return absl::ErrnoToStatus(errno == 0 ? EIO : errno, absl::StrCat("cannot read ", path));
+  std::ostringstream stream;
+  stream << file.rdbuf();  // what it throws, of a folder, is a bad stream
+  if (!file || stream.bad()) return absl::ErrnoToStatus(errno == 0 ? EIO : errno, absl::StrCat("cannot read ", path));
+  std::string content = std::move(stream).str();
   if (content.find("-----BEGIN ") == std::string::npos) {
     return absl::InvalidArgumentError(absl::StrCat(path, " is no PEM file of ", what));
   }

@@ -43,12 +43,13 @@ struct Options {
   Security security = {};
   // Sent with every call: the trace (W3C Trace Context, "00-...") that they belong to. Empty: a new one for each call.
   std::string traceparent = {};
-  // Of one call with one answer, its retries included. DEADLINE_EXCEEDED after that.
+  // Of one call with one answer, its retries included; of TagLines, of the wait for each answer. DEADLINE_EXCEEDED
+  // after that.
   absl::Duration timeout = absl::Seconds(30);
   // Of an upload, an import, an export or a backup.
   absl::Duration transfer_timeout = absl::Minutes(10);
   // How long a call that is safe to repeat is repeated while the server cannot be reached (UNAVAILABLE) or, for
-  // tagging, is full (RESOURCE_EXHAUSTED).
+  // tagging, is full and says when to try again (RESOURCE_EXHAUSTED with RetryInfo); not where that is later.
   absl::Duration retry_for = absl::Seconds(10);
   // How long WatchJob tries to come back to a server it has lost.
   absl::Duration reconnect_for = absl::Seconds(60);

@@ -4,6 +4,7 @@
 #include <google/rpc/status.pb.h>
 
 #include <algorithm>
+#include <optional>
 #include <random>
 #include <utility>
 
@@ -17,10 +18,15 @@ namespace {
 
 constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
 constexpr char kErrorInfoUrl[] = "type.googleapis.com/google.rpc.ErrorInfo";
+constexpr char kRetryInfoUrl[] = "type.googleapis.com/google.rpc.RetryInfo";
 constexpr char kConnectionUrl[] = "fintag.client/connection";
-bool MayRepeat(const absl::Status& status, Repeat repeat) {
-  if (repeat == Repeat::kNever) return false;
-  return absl::IsUnavailable(status) || (repeat == Repeat::kFull && absl::IsResourceExhausted(status));
+
+// When the server wants to be asked again, where it says so.
+std::optional<absl::Duration> RetryDelay(const absl::Status& status) {
+  const auto payload = status.GetPayload(kRetryInfoUrl);
+  google::rpc::RetryInfo details;
+  if (!payload.has_value() || !details.ParseFromString(std::string(*payload))) return std::nullopt;
+  return absl::Seconds(details.retry_delay().seconds()) + absl::Nanoseconds(details.retry_delay().nanos());
 }
 
 }  // namespace
@@ -67,11 +73,18 @@ std::string IdOf(const std::string& collection, const std::string& name) {
   return name.rfind(collection + "/", 0) == 0 ? name.substr(collection.size() + 1) : name;
 }
 
-absl::Duration Backoff::Next() {
+absl::Duration Backoff::Next(const absl::Status& reason) {
   thread_local std::minstd_rand random{std::random_device{}()};
   const absl::Duration delay = base_ * std::uniform_real_distribution<double>(0.8, 1.2)(random);
   base_ = std::min(base_ * 2, absl::Seconds(2));
-  return delay;
+  return std::max(delay, RetryDelay(reason).value_or(delay));
+}
+
+bool MayRepeat(const absl::Status& status, Repeat repeat) {
+  if (repeat == Repeat::kNever) return false;
+  // Without a time to try again, waiting does not help: a message that is too large stays so.
+  const bool full = absl::IsResourceExhausted(status) && RetryDelay(status).has_value();
+  return absl::IsUnavailable(status) || (repeat == Repeat::kFull && full);
 }
 
 bool IsAnswer(const absl::Status& status) { return status.GetPayload(kErrorInfoUrl).has_value(); }
@@ -124,7 +137,7 @@ absl::Status Connection::Run(absl::Duration timeout, Repeat repeat,
 }
 
 bool Connection::WaitToRetry(const absl::Status& reason, Backoff& backoff, absl::Time until) {
-  const absl::Duration delay = backoff.Next();
+  const absl::Duration delay = backoff.Next(reason);
   if (absl::Now() + delay >= until) return false;
   if (options.on_retry) options.on_retry(reason, delay);
   absl::MutexLock lock(&mutex_);

@@ -34,7 +34,8 @@ std::string IdOf(const std::string& collection, const std::string& name);
 // Grows from 0.1 to 2 s, with a fifth of chance so that many clients do not come back together.
 class Backoff {
  public:
-  absl::Duration Next();
+  // Longer where the server says so in `reason` (RetryInfo).
+  absl::Duration Next(const absl::Status& reason);
 
  private:
   absl::Duration base_ = absl::Milliseconds(100);
@@ -43,8 +44,10 @@ class Backoff {
 enum class Repeat {
   kNever,        // doing it twice is not the same as once
   kUnavailable,  // safe to repeat
-  kFull,         // also while the server's queue is full
+  kFull,         // also while the server is full
 };
+// Whether a call that failed with `status` is worth another try. RESOURCE_EXHAUSTED is, where the server says when.
+bool MayRepeat(const absl::Status& status, Repeat repeat);
 
 class Connection {
  public:
@@ -64,7 +67,7 @@ class Connection {
   absl::Status Run(absl::Duration timeout, Repeat repeat,
                    const std::function<absl::Status(grpc::ClientContext&)>& call);
 
-  // Tells options.on_retry and waits. False if that would pass `until` or the client was cancelled.
+  // Tells options.on_retry and waits. False, at once, if that would pass `until`; or if the client was cancelled.
   bool WaitToRetry(const absl::Status& reason, Backoff& backoff, absl::Time until);
 
   void CancelAll();

@@ -1,10 +1,13 @@
 // TagLines: an input thread, a writer thread and the caller's thread as reader, with a bounded window of batches
 // between them. What the stream refuses goes through Tag, which waits for a full server; a stream that breaks is
 // opened again and everything unanswered sent again.
+#include <grpcpp/alarm.h>
+
 #include <algorithm>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "client/batch_window.h"
 #include "client/client.h"
 #include "client/connection.h"
@@ -42,6 +45,34 @@ absl::StatusOr<fintag::v1::TagResponse> Outcome(fintag::v1::TagStreamResponse& a
   return status;
 }
 
+// Cancels a call that makes its reader wait for longer than `patience`. A deadline of the whole call would end a
+// stream that is only long.
+class AnswerTimer {
+ public:
+  AnswerTimer(grpc::ClientContext& context, absl::Duration patience) {
+    alarm_.Set(absl::ToChronoTime(absl::Now() + patience), [this, &context](bool rang) {
+      if (rang) context.TryCancel();
+      rang_ = rang;
+      done_.Notify();
+    });
+  }
+  ~AnswerTimer() { Rang(); }
+  AnswerTimer(const AnswerTimer&) = delete;
+  AnswerTimer& operator=(const AnswerTimer&) = delete;
+
+  // Ends the wait and says whether it was too long.
+  bool Rang() {
+    alarm_.Cancel();
+    done_.WaitForNotification();
+    return rang_;
+  }
+
+ private:
+  bool rang_ = false;
+  absl::Notification done_;
+  grpc::Alarm alarm_;
+};
+
 }  // namespace
 
 class LineTagging {
@@ -73,11 +104,12 @@ class LineTagging {
  private:
   absl::Status RunStreams() {
     Backoff backoff;
+    window_.Front();  // so that a silent input does not count as a silent server
     absl::Time lost = absl::Now();
     for (;;) {
       bool progress = false;
       const absl::Status status = RunStream(progress);
-      if (status.ok() || connection_.cancelled() || !absl::IsUnavailable(status)) return status;
+      if (status.ok() || connection_.cancelled() || !MayRepeat(status, Repeat::kFull)) return status;
       if (progress) {
         lost = absl::Now();
         backoff = Backoff();
@@ -102,12 +134,13 @@ class LineTagging {
       stream->WritesDone();
     });
     bool broken = false;
-    const absl::Status answered = ReadAnswers(*stream, broken, progress);
+    const absl::Status answered = ReadAnswers(*stream, active.context, broken, progress);
     window_.PauseSending();
     // Nothing sent, nothing to wait for: the server may not even be there.
     if (!answered.ok() || (!broken && !progress)) active.context.TryCancel();
     writer.join();
     if (!broken) {
+      const AnswerTimer timer(active.context, connection_.options.timeout);
       fintag::v1::TagStreamResponse rest;
       while (stream->Read(&rest)) {
       }
@@ -118,13 +151,19 @@ class LineTagging {
     return status.ok() ? absl::UnavailableError("the server closed the stream before all was answered") : status;
   }
 
-  absl::Status ReadAnswers(Stream& stream, bool& broken, bool& progress) {
+  absl::Status ReadAnswers(Stream& stream, grpc::ClientContext& context, bool& broken, bool& progress) {
     while (Batch* batch = window_.Front()) {
       std::vector<absl::StatusOr<fintag::v1::TaggedText>> results;
       std::string model_version;
       if (batch->HasLinesToSend()) {
         fintag::v1::TagStreamResponse answer;
-        if (!stream.Read(&answer)) {
+        const absl::Duration patience = connection_.options.timeout;
+        AnswerTimer timer(context, patience);
+        const bool read = stream.Read(&answer);
+        if (timer.Rang()) {
+          return absl::DeadlineExceededError(absl::StrCat("no answer within ", absl::FormatDuration(patience)));
+        }
+        if (!read) {
           broken = true;
           return absl::OkStatus();
         }
@@ -142,7 +181,7 @@ class LineTagging {
                                                               std::string& model_version) {
     const std::vector<std::string> texts = batch.TextsToSend();
     absl::StatusOr<fintag::v1::TagResponse> response = Outcome(answer);
-    if (absl::IsResourceExhausted(response.status()) || absl::IsUnavailable(response.status())) {
+    if (MayRepeat(response.status(), Repeat::kFull)) {
       response = client_.Tag(model_, texts, options_.tag);
     }
     std::vector<absl::StatusOr<fintag::v1::TaggedText>> results;

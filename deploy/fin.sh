@@ -1,10 +1,14 @@
 # Sourced by the scripts that train on FIN, from the project's root.
 
-# fetch_file URL TARGET [SHA256]
+# fetch_file URL TARGET [SHA256]: TARGET is there afterwards, whole; what has another checksum is not kept.
 fetch_file() {
-  [ -s "$2" ] || curl -fL --retry 3 --connect-timeout 15 --progress-bar -o "$2.part" "$1" || return 1
-  [ -s "$2" ] || mv "$2.part" "$2"
-  [ -z "${3:-}" ] || echo "$3  $2" | sha256sum -c --quiet -
+  [ ! -s "$2" ] || return 0
+  curl -fL --retry 3 --connect-timeout 15 --progress-bar -o "$2.part" "$1" || return 1
+  if [ -n "${3:-}" ] && ! echo "$3  $2.part" | sha256sum -c --quiet -; then
+    rm "$2.part"
+    return 1
+  fi
+  mv "$2.part" "$2"
 }
 
 # find_fin FOLDER: sets `train` and `validation` to FIN's files, those beside the project or else its public home's, which

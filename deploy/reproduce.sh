@@ -36,6 +36,10 @@ while [ $# -gt 0 ]; do
   esac
 done
 case $split in documents | random) ;; *) usage >&2; exit 2 ;; esac
+if [ "${train:+given}" != "${validation:+given}" ]; then echo "give both --train and --validation" >&2; exit 2; fi
+for path in "$base" "$train" "$validation"; do
+  [ -z "$path" ] || [ -e "$path" ] || { echo "there is no $path" >&2; exit 2; }
+done
 
 deploy/install.sh
 [ -e build/release/build.ninja ] || cmake --preset release >/dev/null
@@ -43,10 +47,9 @@ cmake --build --preset release --target fintagd fintag-train fintag -- --quiet
 work=build/reproduce
 mkdir -p $work
 
-if [ -z "$train" ] && [ -z "$validation" ]; then
+if [ -z "$train" ]; then
   find_fin $work/fin || { echo "FIN cannot be fetched: give --train FIN5.txt --validation FIN3.txt" >&2; exit 1; }
 fi
-[ -n "$train" ] && [ -n "$validation" ] || { echo "give both --train and --validation" >&2; exit 2; }
 
 if [ -z "$base" ]; then
   base=$work/sec-bert-base

@@ -14,9 +14,10 @@ start_server() {
   build/release/bin/fintagd --data-dir "$data" --listen localhost:0 --metrics-listen localhost:0 2> "$log" &
   server=$!
   trap stop_server EXIT
-  for _ in $(seq 100); do
-    grep -q ' listening ' "$log" && break
+  local end=$((SECONDS + 60))
+  until grep -q ' listening ' "$log"; do
     kill -0 $server 2>/dev/null || { cat "$log" >&2; exit 1; }
+    [ $SECONDS -lt $end ] || { cat "$log" >&2; echo "fintagd does not listen after a minute" >&2; exit 1; }
     sleep 0.1
   done
   export FINTAG_SERVER=localhost:$(sed -n 's/.* listening grpc=\([0-9]*\).*/\1/p' "$log")

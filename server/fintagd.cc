@@ -1,4 +1,5 @@
 // The server program: options, signals, and the service between them.
+#include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 #include <pthread.h>
 #include <signal.h>
@@ -26,14 +27,19 @@ sigset_t BlockStopSignals() {
   return signals;
 }
 
-// gRPC's own messages, such as of handshakes that failed, as lines of our log. It knows no place for more than a
-// function.
-const fintag::server::Logger* grpc_logger = nullptr;
+// Messages of gRPC (such as of handshakes that failed) and of Protobuf (of strings that are no UTF-8, by their field's
+// name), as lines of our log. The libraries know no place for more than a function.
+const fintag::server::Logger* library_logger = nullptr;
 
 void LogGrpc(gpr_log_func_args* message) {
   const bool error = message->severity == GPR_LOG_SEVERITY_ERROR;
-  grpc_logger->Write(error ? fintag::server::Severity::kWarning : fintag::server::Severity::kInfo, "gRPC",
-                     {{"text", message->message}});
+  library_logger->Write(error ? fintag::server::Severity::kWarning : fintag::server::Severity::kInfo, "gRPC",
+                        {{"text", message->message}});
+}
+
+// As for gRPC's.
+void LogProtobuf(google::protobuf::LogLevel /*level*/, const char* /*file*/, int /*line*/, const std::string& text) {
+  library_logger->Write(fintag::server::Severity::kWarning, "protobuf", {{"text", text}});
 }
 
 // As many files and connections as the system lets us have: the usual limit of 1,024 is there for old programs.
@@ -74,8 +80,9 @@ int main(int argc, char** argv) {
   const sigset_t signals = BlockStopSignals();
   // To the end of the process, as gRPC's threads are.
   static const fintag::server::Logger logger(parsed.options.log_format);
-  grpc_logger = &logger;
+  library_logger = &logger;
   gpr_set_log_function(LogGrpc);
+  google::protobuf::SetLogHandler(LogProtobuf);
 
   auto service = fintag::server::Service::Start(parsed.options, logger);
   if (!service.ok()) return Failed(service.status());

@@ -71,7 +71,7 @@ Exit status: 0 whole, 1 not.)");
     std::string file, head;
   };
   auto arguments = std::make_shared<Arguments>();
-  verify->add_option("file", arguments->file, "The log")->required()->type_name("FILE");
+  verify->add_option("FILE", arguments->file, "The log")->required()->type_name("");
   verify->add_option("--head", arguments->head, "A head from before, that the log must still have")
       ->type_name("HASH")
       ->check([](const std::string& hash) {

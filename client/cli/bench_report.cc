@@ -59,14 +59,19 @@ void AddLatencies(Table& table, const std::string& name, const std::optional<Ord
   table.AddRow(std::move(cells));
 }
 
+// Null for each statistic where nothing was measured.
+Json LatenciesJson(const std::optional<OrderStatistics>& statistics) {
+  Json latencies;
+  for (const Statistic& statistic : kStatistics) {
+    latencies[statistic.key] = statistics.has_value() ? Json((*statistics).*statistic.value) : Json();
+  }
+  return latencies;
+}
+
 }  // namespace
 
 Json BenchJson(const bench::Options& options, const bench::Report& report) {
   const bool open = options.rate.has_value();
-  Json latency;
-  for (const Statistic& statistic : kStatistics) {
-    latency[statistic.key] = report.latency_ms.has_value() ? Json((*report.latency_ms).*statistic.value) : Json();
-  }
   Json errors = Json::object();
   for (const auto& [code, count] : report.errors) errors[code] = count;
   const bench::SendingReport sending = report.sending.value_or(bench::SendingReport());
@@ -84,7 +89,8 @@ Json BenchJson(const bench::Options& options, const bench::Report& report) {
           {"errors", errors},
           {"requests_per_second", report.requests_per_second},
           {"texts_per_second", report.texts_per_second},
-          {"latency_ms", latency},
+          {"latency_ms", LatenciesJson(report.latency_ms)},
+          {"error_latency_ms", LatenciesJson(report.error_latency_ms)},
           {"sent", open ? Json(sending.sent) : Json()},
           {"sent_per_second", open ? Json(sending.sent_per_second) : Json()},
           {"not_sent", open ? Json(sending.not_sent) : Json()},

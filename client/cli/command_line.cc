@@ -1,9 +1,11 @@
 #include "client/cli/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <map>
 
 #include "client/cli/commands.h"
+#include "client/cli/completion.h"
 
 namespace fintag::client {
 namespace {
@@ -15,6 +17,25 @@ constexpr char kExamples[] = R"(Examples:
   fintag tag --model tagger "Acme Corp. borrowed from Silicon Valley Bank."
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.)";
+
+constexpr char kServer[] = "--server";
+constexpr char kSecurity[] = "Security";
+
+// What of the options that lead to the server stands on the command line. The environment tells the next command too.
+std::string ServerOptions(const CLI::App& root) {
+  std::string text;
+  for (const CLI::Option* option : root.get_options()) {
+    if (option->empty() || (option->get_group() != kSecurity && !option->check_name(kServer))) continue;
+    const std::string value = option->results().back();
+    const char* variable = std::getenv(option->get_envname().c_str());
+    if (variable != nullptr && value == variable) continue;
+    const bool flag = option->get_items_expected_max() == 0;
+    text += " " + option->get_name();
+    if (!flag) text += " " + ShellWord(value);
+    if (flag && value != "true") text += "=" + value;
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -28,11 +49,10 @@ std::unique_ptr<CLI::App> BuildCommandLine(Session& session) {
   root->fallthrough();
   root->require_subcommand(1);
 
-  root->add_option("--server", session.server, "Where fintagd listens, HOST:PORT")
+  root->add_option(kServer, session.server, "Where fintagd listens, HOST:PORT")
       ->envname("FINTAG_SERVER")
       ->default_str("localhost:50051")
       ->type_name("HOST:PORT");
-  constexpr char kSecurity[] = "Security";
   root->add_flag("--tls", session.security.tls, "Encrypt, and trust the authorities that this machine trusts")
       ->envname("FINTAG_TLS")
       ->group(kSecurity);
@@ -81,6 +101,7 @@ int RunCommandLine(int argc, const char* const* argv, std::ostream& out, std::os
   } catch (const CLI::ParseError& error) {
     return root->exit(error, out, err) == 0 ? kDone : kWrongUsage;
   }
+  session.server_options = ServerOptions(*root);
   if (!session.offline) {
     if (absl::StatusOr<Client> client = session.Connect(); !client.ok()) {
       return session.Misused(std::string(client.status().message()));

@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cctype>
+#include <cstring>
 #include <vector>
 
 namespace fintag::client {
@@ -18,7 +20,7 @@ struct OptionWords {
 struct CommandWords {
   std::vector<std::string> path;  // {"datasets", "upload"}; empty for the program itself
   std::string description;
-  std::vector<std::pair<std::string, std::string>> commands;  // name, description
+  std::vector<std::pair<std::string, std::string>> commands;  // or an argument's values: name, description
   std::vector<OptionWords> options;
   bool takes_path = false;  // as an argument
 };
@@ -60,7 +62,11 @@ void Collect(const CLI::App& app, const std::vector<std::string>& path, std::vec
   command.description = app.get_description();
   for (const CLI::Option* option : app.get_options()) {
     if (option->nonpositional()) command.options.push_back(WordsOf(*option));
-    if (option->get_positional() && option->get_name() == "FOLDER") command.takes_path = true;
+    if (!option->get_positional()) continue;
+    if (option->get_name() == "FOLDER" || option->get_name() == "FILE") command.takes_path = true;
+    for (const std::string& value : WordsOf(*option).values) {
+      command.commands.emplace_back(value, option->get_description());
+    }
   }
   for (const CLI::App* child : app.get_subcommands({})) {
     command.commands.emplace_back(child->get_name(), child->get_description());
@@ -234,6 +240,11 @@ std::string FishScript(const std::vector<CommandWords>& all) {
 }
 
 }  // namespace
+
+std::string ShellWord(const std::string& text) {
+  const auto plain = [](unsigned char letter) { return std::isalnum(letter) || std::strchr("-_./:@%+,", letter); };
+  return !text.empty() && std::all_of(text.begin(), text.end(), plain) ? text : Quoted(text);
+}
 
 std::string CompletionScript(const CLI::App& root, const std::string& shell) {
   std::vector<CommandWords> all;

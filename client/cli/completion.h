@@ -12,4 +12,7 @@ namespace fintag::client {
 // The script that teaches bash, zsh or fish the commands, options and values of `root`; for `shell` one of those names.
 std::string CompletionScript(const CLI::App& root, const std::string& shell);
 
+// `text` as one word of every shell's command line, in quotes where it needs them.
+std::string ShellWord(const std::string& text);
+
 }  // namespace fintag::client

@@ -35,8 +35,9 @@ std::string EscapeHtml(std::string_view text) {
     const CodePoint point = DecodeUtf8(text.substr(position));
     const std::string_view piece = text.substr(position, point.bytes);
     position += point.bytes;
-    const bool forbidden = (point.value < 0x20 && point.value != '\t' && point.value != '\n') ||
-                           (point.value >= 0x7F && point.value < 0xA0) || !point.valid;
+    const bool white = point.value == '\t' || point.value == '\n' || point.value == '\f' || point.value == '\r';
+    const bool forbidden =
+        (point.value < 0x20 && !white) || (point.value >= 0x7F && point.value < 0xA0) || !point.valid;
     if (forbidden) {
       escaped += "\xEF\xBF\xBD";
     } else if (point.value == '&') {

@@ -53,13 +53,21 @@ std::vector<Cell> EpochRow(const fintag::v1::EpochFinished& epoch) {
           Cell(epoch.best() ? "best" : "", Style::kGreen)};
 }
 
-const fintag::v1::EpochFinished* KeptEpoch(const fintag::v1::Job& job) {
-  const fintag::v1::EpochFinished* kept = nullptr;
-  const bool last = job.spec().options().keep() == fintag::v1::KEEP_CHECKPOINT_LAST;
+namespace {
+
+const fintag::v1::EpochFinished* BestEpoch(const fintag::v1::Job& job) {
+  const fintag::v1::EpochFinished* best = nullptr;
   for (const auto& epoch : job.epochs()) {
-    if (kept == nullptr || last || epoch.best()) kept = &epoch;
+    if (epoch.best()) best = &epoch;
   }
-  return kept;
+  return best;
+}
+
+}  // namespace
+
+const fintag::v1::EpochFinished* KeptEpoch(const fintag::v1::Job& job) {
+  if (job.spec().options().keep() != fintag::v1::KEEP_CHECKPOINT_LAST) return BestEpoch(job);
+  return job.epochs().empty() ? nullptr : &*job.epochs().rbegin();
 }
 
 std::string OutcomeText(const fintag::v1::Job& job, const Terminal& out) {
@@ -75,6 +83,10 @@ std::string OutcomeText(const fintag::v1::Job& job, const Terminal& out) {
     }
     text += absl::StrCat(state, "  ", out.Paint(Style::kBold, job.model_version()), ": F1 ",
                          ScoreText(kept->scores().micro().f1()), " (micro), of epoch ", kept->epoch());
+    if (const auto* best = BestEpoch(job); best != nullptr && best != kept) {
+      text +=
+          absl::StrCat(" (the best: F1 ", ScoreText(best->scores().micro().f1()), ", of epoch ", best->epoch(), ")");
+    }
   } else {
     text += absl::StrCat(state, "  ", job.name(),
                          job.model_version().empty() ? ": no model was made" : ": " + job.model_version());
@@ -120,8 +132,6 @@ void JobView::ShowState(const fintag::v1::StateChanged& change) {
       if (!change.reason().empty())
         live_.Clear(), out_.out() << "started again: " << Printable(change.reason()) << "\n";
       return live_.Draw(out_.Paint(Style::kDim, "reading base and dataset ..."));
-    case fintag::v1::JOB_STATE_CANCELLING:
-      return live_.Draw(out_.Paint(Style::kDim, "cancelling ..."));
     default:
       return;
   }

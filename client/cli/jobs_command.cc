@@ -1,5 +1,4 @@
 // fintag jobs submit | list | show | watch | cancel | delete
-#include <cstdlib>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -49,10 +48,8 @@ int PrintJob(const Session& session, const absl::StatusOr<fintag::v1::Job>& job)
 
 // How to watch on, as it can be typed.
 std::string WatchCommand(const Session& session, const fintag::v1::Job& job, int64_t after) {
-  const char* variable = std::getenv("FINTAG_SERVER");
-  const std::string usual = variable != nullptr ? variable : "localhost:50051";
-  return absl::StrCat("fintag jobs watch ", ShortName(job.name()), " --after ", after,
-                      session.server == usual ? "" : " --server " + session.server);
+  return absl::StrCat("fintag jobs watch ", ShortName(job.name()), after > 0 ? absl::StrCat(" --after ", after) : "",
+                      session.server_options);
 }
 
 int Watch(const Session& session, Client& client, const fintag::v1::Job& job, int64_t after) {
@@ -109,7 +106,7 @@ int Submit(const Session& session, const SubmitArguments& arguments) {
   if (arguments.watch) return Watch(session, *client, *job, 0);
   if (session.json) return session.PrintJson(ToJson(*job));
   return session.Print(absl::StrCat("Submitted ", job->name(), " (", StateText(job->state()),
-                                    "). Watch it: fintag jobs watch ", ShortName(job->name()), "\n"));
+                                    "). Watch it: ", WatchCommand(session, *job, 0), "\n"));
 }
 
 int List(const Session& session, int32_t limit) {

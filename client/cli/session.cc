@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
@@ -121,9 +121,11 @@ absl::StatusOr<Security> Session::LoadSecurity() const {
     return loaded;
   }
   std::ifstream file(token_file);
-  const std::string content{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file) return absl::InvalidArgumentError(absl::StrCat("cannot read the token file ", token_file));
-  loaded.token = std::string(absl::StripAsciiWhitespace(content));
+  std::ostringstream content;
+  content << file.rdbuf();  // what it throws, of a folder, is a bad stream
+  if (!file || content.bad())
+    return absl::InvalidArgumentError(absl::StrCat("cannot read the token file ", token_file));
+  loaded.token = std::string(absl::StripAsciiWhitespace(content.str()));
   if (loaded.token.empty()) return absl::InvalidArgumentError(absl::StrCat(token_file, " holds no token"));
   return loaded;
 }

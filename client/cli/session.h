@@ -29,6 +29,8 @@ class Session {
   std::string server;
   Security security;
   std::string token_file;
+  // " --server HOST:PORT --tls": the options above, as another command needs them for the same server.
+  std::string server_options;
   // Of all calls of one command: FINTAG_TRACEPARENT or TRACEPARENT of the environment, where it is well formed, else a
   // new one.
   std::string traceparent;

@@ -101,20 +101,6 @@ absl::Status CopyTokenizer(const fs::path& from, const fs::path& to) {
   return absl::NotFoundError(StrCat(from.string(), " holds neither vocab.txt nor tokenizer.json"));
 }
 
-// Replacing deletes what was there, so what is there must be nothing or a checkpoint.
-absl::Status CheckReplaceable(const fs::path& folder) {
-  std::error_code error;
-  if (!fs::exists(folder, error)) return absl::OkStatus();
-  if (!fs::is_directory(folder, error)) {
-    return absl::FailedPreconditionError(StrCat(folder.string(), " exists and is not a folder"));
-  }
-  if (fs::is_empty(folder, error) || (fs::exists(folder / kConfig, error) && HasWeights(folder))) {
-    return absl::OkStatus();
-  }
-  return absl::FailedPreconditionError(
-      StrCat(folder.string(), " holds other files than a checkpoint's; they are not replaced"));
-}
-
 bool IsPlainName(std::string_view name) {
   return !name.empty() && name.front() != '.' && name.find_first_of(std::string_view("/\0", 2)) == name.npos;
 }
@@ -165,12 +151,34 @@ absl::StatusOr<Checkpoint> ReadCheckpoint(const fs::path& folder, WeightAccess a
   return checkpoint;
 }
 
+absl::Status CheckReplaceable(const fs::path& folder, const std::set<std::string>& extra_files) {
+  std::error_code error;
+  if (!fs::exists(folder, error)) return absl::OkStatus();
+  if (!fs::is_directory(folder, error)) {
+    return absl::FailedPreconditionError(StrCat(folder.string(), " exists and is not a folder"));
+  }
+  std::set<std::string> written = extra_files;
+  written.insert({std::string(kConfig), std::string(kWeights)});
+  written.insert(kTokenizerFiles.begin(), kTokenizerFiles.end());
+  for (fs::directory_iterator i(folder, error), end; !error && i != end; i.increment(error)) {
+    const std::string name = i->path().filename().string();
+    if (written.contains(name) && i->is_regular_file(error)) continue;
+    return absl::FailedPreconditionError(StrCat(folder.string(), " holds ", Printable(name),
+                                                ", which no checkpoint that is written here has: nothing is replaced; ",
+                                                "name another folder, or remove that"));
+  }
+  if (error) return absl::UnavailableError(StrCat("cannot read ", folder.string(), ": ", error.message()));
+  return absl::OkStatus();
+}
+
 absl::Status WriteCheckpoint(const fs::path& folder, const Checkpoint& checkpoint, const fs::path& tokenizer_folder,
                              const std::map<std::string, std::string>& extra_files) {
   return CatchTorch([&]() -> absl::Status {
     absl::Status status = CheckExtraFiles(extra_files);
     if (status.ok()) status = CheckComplete(checkpoint);
-    if (status.ok()) status = CheckReplaceable(folder);
+    std::set<std::string> names;
+    for (const auto& [name, content] : extra_files) names.insert(name);
+    if (status.ok()) status = CheckReplaceable(folder, names);
     if (!status.ok()) return status;
     auto atomic = AtomicFolder::Create(folder);
     if (!atomic.ok()) return atomic.status();

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,9 +38,13 @@ absl::StatusOr<Checkpoint> ReadCheckpoint(const std::filesystem::path& folder,
 // and puts it in the place of `folder`: after a kill at any moment `folder` is the old or the new one. The temporary
 // folder of a killed writer is removed. One writer at a time for a folder. INVALID_ARGUMENT where a tensor that the
 // configuration calls for is missing, misshapen or left over; NOT_FOUND where `tokenizer_folder` holds no vocabulary;
-// FAILED_PRECONDITION where `folder` holds something other than a checkpoint, which is never deleted.
+// FAILED_PRECONDITION where CheckReplaceable says so.
 absl::Status WriteCheckpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint,
                              const std::filesystem::path& tokenizer_folder,
                              const std::map<std::string, std::string>& extra_files);
+
+// FAILED_PRECONDITION where `folder` holds a file or folder of a name that WriteCheckpoint with extra files of those
+// names does not write, since replacing would delete it; OK where there is no such folder. UNAVAILABLE if unreadable.
+absl::Status CheckReplaceable(const std::filesystem::path& folder, const std::set<std::string>& extra_files);
 
 }  // namespace fintag

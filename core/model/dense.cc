@@ -42,6 +42,11 @@ std::vector<Precision> FastPrecisions(const at::Device& device) {
   return precisions;
 }
 
+std::string_view ScoreName(Precision precision) {
+  const ProductKernels* kernels = BestProduct(precision);
+  return kernels != nullptr && kernels->short_sums ? "int8_short_sums" : PrecisionName(precision);
+}
+
 int64_t Dense::bytes() const { return BytesOf(weight) + BytesOf(bias) + (packed ? packed->bytes() : 0); }
 
 Dense ConvertDense(const Dense& dense, Precision precision) {

@@ -88,14 +88,6 @@ uint64_t WeightFiles::bytes() const {
   return sum;
 }
 
-bool HasWeights(const std::filesystem::path& folder) {
-  std::error_code error;
-  for (const std::string_view name : {kSafetensors, kSafetensorsIndex, kTorchArchive}) {
-    if (std::filesystem::exists(folder / name, error)) return true;
-  }
-  return false;
-}
-
 absl::StatusOr<WeightFiles> OpenWeights(const std::filesystem::path& folder, WeightAccess access) {
   std::error_code error;
   const auto has = [&](std::string_view name) { return std::filesystem::exists(folder / name, error); };

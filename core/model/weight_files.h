@@ -21,9 +21,6 @@ struct WeightFiles {
   uint64_t bytes() const;  // of all files
 };
 
-// True where `folder` holds weights in one of the forms.
-bool HasWeights(const std::filesystem::path& folder);
-
 // model.safetensors, else model.safetensors.index.json with its shards, else pytorch_model.bin. NOT_FOUND where there
 // is none or a shard is missing; INVALID_ARGUMENT names the file that is damaged.
 absl::StatusOr<WeightFiles> OpenWeights(const std::filesystem::path& folder, WeightAccess access = WeightAccess::kMap);

@@ -234,12 +234,15 @@ absl::StatusOr<std::unique_ptr<Tagger>> LoadFastest(const std::filesystem::path&
   if (const auto chosen = ReadPrecisionChoice(folder, machine); chosen && PrecisionOfName(chosen->precision)) {
     return LoadIn(folder, device, *PrecisionOfName(chosen->precision), options.threads);
   }
-  std::vector<PrecisionFigures> candidates = ScoredPrecisions(folder);
-  const std::vector<Precision> fast = FastPrecisions(device);
-  std::erase_if(candidates, [&](const PrecisionFigures& candidate) {
-    const std::optional<Precision> precision = PrecisionOfName(candidate.precision);
-    return !precision || std::find(fast.begin(), fast.end(), *precision) == fast.end();
-  });
+  std::vector<PrecisionFigures> candidates;
+  for (PrecisionFigures& scored : ScoredPrecisions(folder)) {
+    for (const Precision precision : FastPrecisions(device)) {
+      if (scored.precision != ScoreName(precision)) continue;
+      scored.precision = PrecisionName(precision);
+      candidates.push_back(std::move(scored));
+      break;
+    }
+  }
   if (candidates.size() < 2) return LoadIn(folder, device, Precision::kFloat32, options.threads);
 
   std::vector<std::unique_ptr<Tagger>> taggers;

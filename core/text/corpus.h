@@ -32,7 +32,7 @@ struct LineError {
   std::string reason;  // what is wrong and what would be right
 };
 
-// Reads a corpus of either format (JSON lines if the first non-space byte is '{'). On failure INVALID_ARGUMENT with
+// Reads a corpus of either format (CORPUS.md says how they are told apart). On failure INVALID_ARGUMENT with
 // one line "FILE:LINE: reason" per error, the first 100, and the same in `errors` where it is given.
 absl::StatusOr<Corpus> ReadCorpus(std::string_view bytes, std::string_view file_name,
                                   std::vector<LineError>* errors = nullptr);

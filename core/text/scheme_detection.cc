@@ -99,7 +99,8 @@ std::vector<LineError> SchemeDetector::Errors() const {
   for (const LineError& conflict : evidence_[IndexOf(nearest)].first) {
     errors.push_back({conflict.line, StrCat(conflict.reason, " is illegal in ", TagSchemeName(nearest))});
   }
-  errors[0].reason += StrCat(", the tag scheme that fits the file best; ", absl::StrJoin(others, "; "));
+  errors[0].reason += ", the tag scheme that fits the file best";
+  for (const std::string& other : others) errors[0].reason += "; " + other;
   return errors;
 }
 

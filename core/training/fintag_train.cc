@@ -165,6 +165,10 @@ std::string CheckArguments(const CLI::App& app, const Arguments& a) {
   }
   if (a.base.empty() || a.train.empty() || a.output.empty())
     return "--job, or --base, --train and --output are required";
+  std::error_code error;
+  if (std::filesystem::equivalent(a.base, a.output, error)) {
+    return "--output is the folder of --base, which would be replaced: name another";
+  }
   std::vector<std::string> errors;
   for (const fintag::FieldError& error : CheckTrainingOptions(a.options)) {
     errors.push_back(error.field + " " + error.reason);

@@ -23,7 +23,7 @@ absl::StatusOr<std::map<std::string, double>> ScorePrecisions(const std::filesys
   const absl::StatusOr<Checkpoint> kept = ReadCheckpoint(checkpoint);
   if (!kept.ok()) return kept.status();
   for (const Precision precision : precisions) {
-    double& f1 = scores[std::string(PrecisionName(precision))];
+    double& f1 = scores[std::string(ScoreName(precision))];
     f1 = kept_epoch->scores.micro.f1;
     if (precision == Precision::kFloat32) continue;
     absl::StatusOr<std::unique_ptr<TokenClassifier>> model = TokenClassifier::Create(*kept, {}, /*seed=*/0, device);

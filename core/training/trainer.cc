@@ -107,6 +107,8 @@ absl::Status TrainingRun::Prepare() {
   record_.validation_sha256 = input_.validation_sha256;
   record_.options = options_;
   if (absl::Status valid = CheckOptions(options_); !valid.ok()) return valid;
+  // Said now, not after an epoch.
+  if (absl::Status free = CheckReplaceable(input_.checkpoint, {kRecordFile}); !free.ok()) return free;
   absl::StatusOr<TrainingData> data = TrainingData::Plan(input_.train, input_.validation, options_);
   if (!data.ok()) return data.status();
   data_.emplace(*std::move(data));
@@ -249,7 +251,8 @@ absl::Status TrainingRun::EvaluateEpoch(EpochResult& result) {
   result.validation_seconds = meter_->evaluation_seconds();
   const std::vector<EpochResult>& before = record_.result.epochs;
   result.best = std::all_of(before.begin(), before.end(), [&](const EpochResult& earlier) {
-    return result.scores.micro.f1 > earlier.scores.micro.f1;
+    const double difference = result.scores.micro.f1 - earlier.scores.micro.f1;
+    return difference > 0 || (difference == 0 && result.validation_loss < earlier.validation_loss);
   });
   return absl::OkStatus();
 }

@@ -52,14 +52,14 @@ struct EpochResult {
   double train_seconds = 0;
   double validation_seconds = 0;
   double tokens_per_second = 0;  // training alone
-  bool best = false;             // highest micro F1 so far (the earlier epoch at a tie)
+  bool best = false;             // highest micro F1 so far; at a tie, lower validation loss
 };
 
 struct TrainingResult {
   std::vector<EpochResult> epochs;
   int32_t best_epoch = 0;
   int32_t kept_epoch = 0;  // whose weights are in the checkpoint folder
-  // Micro F1 of the kept weights on the validation part, in each precision that the device computes fast, by its name;
+  // Micro F1 of the kept weights on the validation part, in each precision that the device computes fast, by ScoreName;
   // empty where only float32 is, or the run was cancelled.
   std::map<std::string, double> precision_f1;
   bool cancelled = false;

@@ -99,6 +99,9 @@ std::vector<std::string> TrainingData::Notes(int64_t max_positions) const {
   if (without_token > 0) {
     notes.push_back(absl::StrCat("words without a token (control characters alone), always tagged O: ", without_token));
   }
+  if (validation_labels_.empty()) {
+    notes.emplace_back("the validation part has no entities: F1 is 0, the best epoch is that of the lowest loss");
+  }
   for (const std::string& label : validation_labels_) {
     if (std::binary_search(train_labels_.begin(), train_labels_.end(), label)) continue;
     notes.push_back(absl::StrCat("label ", label, " is in the validation part alone: it cannot be learned"));

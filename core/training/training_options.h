@@ -26,7 +26,7 @@ struct TrainingOptions {
   double max_gradient_norm = 1;                  // clips the gradient's global norm; 0 leaves it alone
   std::optional<double> dropout = std::nullopt;  // 0 <= p < 1; the base's own where absent
   uint64_t seed = 42;
-  KeepCheckpoint keep = KeepCheckpoint::kBest;  // best by micro F1 on the validation part
+  KeepCheckpoint keep = KeepCheckpoint::kBest;  // best by micro F1, then loss, on the validation part
   double validation_fraction = 0.1;             // of a dataset without a validation part; over 0, under 1
   bool shuffle = true;                          // false: the corpus' own order in every epoch
   std::string device = "auto";                  // auto, cpu or cuda

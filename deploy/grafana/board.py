@@ -32,7 +32,9 @@ def board(uid, title, description, variables):
 
 # (name, label, query, description) of each variable.
 INSTANCE = ("instance", "Server", "label_values(fintag_build_info, instance)", "Servers to show, by scraped address")
-MODEL = ("model", "Model", 'label_values(fintag_sentences_total{instance=~"$instance"}, model)', "Models to show")
+# Those with scores, those in memory and those that have tagged: no series has all of them.
+MODELS = '{__name__=~"fintag_model_f1|fintag_queue_tokens|fintag_sentences_total",instance=~"$instance"}'
+MODEL = ("model", "Model", f"label_values({MODELS}, model)", "Models to show")
 JOB = ("job", "Job", 'label_values(fintag_training_epoch{instance=~"$instance"}, job)', "Fine-tuning jobs to show")
 
 

@@ -23,12 +23,22 @@ HERE = pathlib.Path(__file__).resolve().parent
 HEAD = 44  # pixels for the dashboard's title
 
 
+def size_of(dashboard):
+    """Width and height of the dashboard's picture in pixels."""
+    return 24 * GRID_X, HEAD + max(p.y + p.height for p in dashboard.panels) * GRID_Y + GAP
+
+
+def place_of(panel):
+    """The panel's left and upper edge, width and height in the picture."""
+    return (panel.x * GRID_X + GAP, HEAD + panel.y * GRID_Y + GAP, panel.width * GRID_X - 2 * GAP,
+            panel.height * GRID_Y - 2 * GAP)
+
+
 def draw(dashboard, prometheus, choices):
     """The dashboard as a PNG. choices: {variable: pattern of its values}, in the place of all of them."""
     choices = {name: value for name, value in choices.items() if name in dashboard.variables}
     variables = {**prometheus.variables(dashboard), **choices}
-    width = 24 * GRID_X
-    height = HEAD + max(p.y + p.height for p in dashboard.panels) * GRID_Y + GAP
+    width, height = size_of(dashboard)
     figure = pyplot.figure(figsize=(width / 100, height / 100), dpi=100, facecolor=BACKGROUND)
     sheet = Sheet(figure, width, height)
     limits = tuple(datetime.datetime.fromtimestamp(t, datetime.timezone.utc)
@@ -37,8 +47,7 @@ def draw(dashboard, prometheus, choices):
     chosen = "   ".join(f"{name} {choices.get(name, 'All').replace('|', ', ')}" for name in variables)
     sheet.text(width - 14, HEAD / 2, f"{chosen}      {limits[0]:%H:%M} to {limits[1]:%H:%M} UTC", 10, FAINT, ha="right")
     for panel in dashboard.panels:
-        place = (panel.x * GRID_X + GAP, HEAD + panel.y * GRID_Y + GAP, panel.width * GRID_X - 2 * GAP,
-                 panel.height * GRID_Y - 2 * GAP)
+        place = place_of(panel)
         if panel.kind == "row":
             sheet.text(place[0] + 6, place[1] + place[3] / 2, panel.title, size=12)
             continue

@@ -1,7 +1,7 @@
 """Tagging: what callers get, how fast, and whether the texts still look like those that the model was trained on."""
 from board import GREEN, INSTANCE, MODEL, RED, YELLOW, board, curves, number, row
 
-CALLS = ('instance=~"$instance",method=~"fintag.v1.TaggingService/Tag|inference.GRPCInferenceService/ModelInfer"')
+CALLS = ('instance=~"$instance",method=~"fintag.v1.TaggingService/Tag(Stream)?|inference.GRPCInferenceService/Model(Stream)?Infer"')
 OF_MODEL = 'instance=~"$instance",model=~"$model"'
 VERSION = "{{model}} version {{version}}"
 # Codes that are the server's fault or limit, not the caller's.

@@ -29,26 +29,28 @@ OpenCall::OpenCall(const CallEnvironment& environment, CallLimit& limit, grpc::S
   if (admitted_.ok() && audited()) admitted_ = audit_place_.emplace(*environment_.audit).status();
 }
 
+void Count(const CallEnvironment& environment, const Call& call, const absl::Status& status, double seconds) {
+  environment.metrics.OnRequest(call.method, absl::StatusCodeToString(status.code()), seconds);
+  if (status.code() != absl::StatusCode::kDataLoss) return;
+  // The message is of our own files and rows alone.
+  environment.logger.Write(
+      Severity::kError, "stored data is damaged",
+      {{"method", call.method}, {"error", std::string(status.message())}, {"trace_id", call.trace_id}});
+}
+
 grpc::Status OpenCall::End(absl::Status status) {
   if (audited()) status = Audit(status);
   audit_place_.reset();
   place_.reset();
   callers_place_.reset();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  const std::string code = absl::StatusCodeToString(status.code());
-  environment_.metrics.OnRequest(call_.method, code, seconds);
+  if (!call_.requests_counted) Count(environment_, call_, status, seconds);
   // The message stays out of the log: it may quote a user's text.
   const bool ours = status.code() == absl::StatusCode::kInternal || status.code() == absl::StatusCode::kUnknown ||
                     status.code() == absl::StatusCode::kDataLoss;
-  if (status.code() == absl::StatusCode::kDataLoss) {
-    // Of our own files and rows alone, which the operator must know.
-    environment_.logger.Write(
-        Severity::kError, "stored data is damaged",
-        {{"method", call_.method}, {"error", std::string(status.message())}, {"trace_id", call_.trace_id}});
-  }
   environment_.logger.Write(ours ? Severity::kError : Severity::kInfo, "call",
                             {{"method", call_.method},
-                             {"code", code},
+                             {"code", absl::StatusCodeToString(status.code())},
                              {"seconds", absl::StrFormat("%.6f", seconds)},
                              {"caller", call_.caller},
                              {"trace_id", call_.trace_id}});

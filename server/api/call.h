@@ -54,6 +54,8 @@ struct Call {
   // Of a call that changes state, for the audit log. The body may know better than the request.
   std::string resource;
   std::string detail = {};
+  // Of a stream: its requests were counted by RunStreamed, which the stream itself is not then.
+  bool requests_counted = false;
 };
 
 // Goes on with the caller's trace, or begins one, and tells the caller: `traceparent` in the answer's initial metadata.
@@ -71,7 +73,8 @@ class OpenCall {
 
   const absl::Status& admitted() const { return admitted_; }
   Call& call() { return call_; }
-  // Audits, counts, times and logs the call; `status` is what it came to, or else admitted(). Once.
+  // Audits, counts and times (unless its requests were), and logs the call; `status` is what it came to, or else
+  // admitted(). Once.
   grpc::Status End(absl::Status status);
 
  private:
@@ -99,6 +102,19 @@ absl::Status Guarded(Body&& body) {
   } catch (const std::exception& error) {
     return absl::InternalError(error.what());
   }
+}
+
+// Counts and times what came to `status`; logs damage of stored data, which the operator must know of.
+void Count(const CallEnvironment& environment, const Call& call, const absl::Status& status, double seconds);
+
+// Runs `body` (absl::Status()) as one request of the stream `call`: whoever watches sees of it what he sees of a call.
+template <typename Body>
+absl::Status RunStreamed(const CallEnvironment& environment, Call& call, Body&& body) {
+  call.requests_counted = true;
+  const auto start = std::chrono::steady_clock::now();
+  const absl::Status status = Guarded(std::forward<Body>(body));
+  Count(environment, call, status, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  return status;
 }
 
 // Runs `body` (absl::Status() or absl::Status(Call&)) as the method of `target`, if it may begin.

@@ -21,8 +21,10 @@ template <typename Request>
 absl::StatusOr<std::string> VersionParameter(const Request& request, std::string_view ignored) {
   std::string version;
   for (const auto& [name, value] : request.parameters()) {
-    if (name == "version") {
+    if (name == "version" && (value.has_int64_param() || value.has_string_param())) {
       version = value.has_int64_param() ? StrCat(value.int64_param()) : value.string_param();
+    } else if (name == "version") {
+      return BadField("parameters[version]", "must be a number: an int64_param, or a string_param of its digits");
     } else if (name != ignored) {
       return BadField("parameters", StrCat("has ", Quoted(name), ", which is not known: version is"));
     }
@@ -81,13 +83,14 @@ absl::Status InferenceService::Infer(grpc::ServerContext& context, const Call& c
 }
 
 absl::Status InferenceService::Stream(
-    grpc::ServerContext& context, const Call& call,
+    grpc::ServerContext& context, Call& call,
     grpc::ServerReaderWriter<inference::ModelStreamInferResponse, inference::ModelInferRequest>& stream) const {
   inference::ModelInferRequest request;
   while (environment_.reads.Read(context, stream, request)) {
     inference::ModelStreamInferResponse answer;
     inference::ModelInferResponse& response = *answer.mutable_infer_response();
-    const absl::Status status = Infer(context, call, request, response);
+    const absl::Status status =
+        RunStreamed(environment_, call, [&] { return Infer(context, call, request, response); });
     // The caller's own end is the stream's end; anything else concerns this request alone.
     if (context.IsCancelled()) break;
     if (absl::IsDeadlineExceeded(status) && context.deadline() <= std::chrono::system_clock::now()) return status;
@@ -178,7 +181,7 @@ grpc::Status InferenceService::ModelStreamInfer(
     grpc::ServerContext* context,
     grpc::ServerReaderWriter<inference::ModelStreamInferResponse, inference::ModelInferRequest>* stream) {
   return RunCall(environment_, *context, Method("ModelStreamInfer"),
-                 [&](const Call& call) { return Stream(*context, call, *stream); });
+                 [&](Call& call) { return Stream(*context, call, *stream); });
 }
 
 grpc::Status InferenceService::RepositoryIndex(grpc::ServerContext* context,

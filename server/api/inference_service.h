@@ -50,7 +50,7 @@ class InferenceService final : public inference::GRPCInferenceService::Service {
   absl::Status Infer(grpc::ServerContext& context, const Call& call, const inference::ModelInferRequest& request,
                      inference::ModelInferResponse& response) const;
   absl::Status Stream(
-      grpc::ServerContext& context, const Call& call,
+      grpc::ServerContext& context, Call& call,
       grpc::ServerReaderWriter<inference::ModelStreamInferResponse, inference::ModelInferRequest>& stream) const;
   // The versions that `name` ("models/{id}" or one version) means and that can tag, newest first; at least one.
   absl::StatusOr<std::vector<ModelVersion>> Taggers(const std::string& name) const;

@@ -104,6 +104,11 @@ absl::Status TagWith(const LoadedModel& model, CallerLimits& callers, grpc::Serv
                      AnswerTimes& times) {
   TagScheduler& scheduler = *model.scheduler;
   if (absl::Status room = scheduler.CheckRoom(LeastTokens(question.inputs)); !room.ok()) return room;
+  const auto deadline = std::min(context.deadline(), question.deadline);
+  if (std::chrono::system_clock::now() >= deadline) {
+    return absl::DeadlineExceededError("the deadline passed before the texts were looked at");
+  }
+  if (context.IsCancelled()) return absl::CancelledError("the caller cancelled the request");
   const Tagger& tagger = scheduler.tagger();
   const auto encoding = Clock::now();
   absl::StatusOr<std::vector<EncodedSentence>> sentences = Encode(tagger, question.inputs, question.inputs_field);
@@ -113,7 +118,6 @@ absl::Status TagWith(const LoadedModel& model, CallerLimits& callers, grpc::Serv
   for (const EncodedSentence& sentence : *sentences) tokens += sentence.tokens;
   if (absl::Status taken = callers.TakeTokens(question.caller, tokens); !taken.ok()) return taken;
 
-  const auto deadline = std::min(context.deadline(), question.deadline);
   absl::Status status = scheduler.Run(
       *sentences, deadline, [&] { return context.IsCancelled(); }, question.trace_id);
   if (absl::IsInvalidArgument(status)) return BadField(question.inputs_field, std::string(status.message()));

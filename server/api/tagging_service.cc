@@ -10,7 +10,7 @@ std::string Method(const char* name) { return std::string("fintag.v1.TaggingServ
 }  // namespace
 
 absl::Status TaggingService::Stream(
-    grpc::ServerContext& context, const Call& call,
+    grpc::ServerContext& context, Call& call,
     grpc::ServerReaderWriter<fintag::v1::TagStreamResponse, fintag::v1::TagStreamRequest>& stream) {
   fintag::v1::TagStreamRequest request;
   std::string model;
@@ -18,13 +18,15 @@ absl::Status TaggingService::Stream(
     if (!request.model().empty()) model = request.model();
     fintag::v1::TagStreamResponse response;
     response.set_request(number);
-    const absl::Status status = tagging_.Tag(context,
-                                             {.model = model,
-                                              .inputs = request.inputs(),
-                                              .options = request.options(),
-                                              .caller = call.caller,
-                                              .trace_id = call.trace_id},
-                                             *response.mutable_response());
+    const absl::Status status = RunStreamed(environment_, call, [&] {
+      return tagging_.Tag(context,
+                          {.model = model,
+                           .inputs = request.inputs(),
+                           .options = request.options(),
+                           .caller = call.caller,
+                           .trace_id = call.trace_id},
+                          *response.mutable_response());
+    });
     // The caller's own end is the stream's end; anything else concerns this request alone.
     if (context.IsCancelled()) break;
     if (absl::IsDeadlineExceeded(status)) return status;
@@ -56,7 +58,7 @@ grpc::Status TaggingService::TagStream(
     grpc::ServerContext* context,
     grpc::ServerReaderWriter<fintag::v1::TagStreamResponse, fintag::v1::TagStreamRequest>* stream) {
   return RunCall(environment_, *context, Method("TagStream"),
-                 [&](const Call& call) { return Stream(*context, call, *stream); });
+                 [&](Call& call) { return Stream(*context, call, *stream); });
 }
 
 }  // namespace fintag::server

@@ -20,7 +20,7 @@ class TaggingService final : public fintag::v1::TaggingService::Service {
       grpc::ServerReaderWriter<fintag::v1::TagStreamResponse, fintag::v1::TagStreamRequest>* stream) override;
 
  private:
-  absl::Status Stream(grpc::ServerContext& context, const Call& call,
+  absl::Status Stream(grpc::ServerContext& context, Call& call,
                       grpc::ServerReaderWriter<fintag::v1::TagStreamResponse, fintag::v1::TagStreamRequest>& stream);
 
   const CallEnvironment environment_;

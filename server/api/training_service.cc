@@ -15,9 +15,13 @@ constexpr absl::Duration kJobRetry = absl::Minutes(1);  // no job ends sooner fo
 
 std::string Method(const char* name) { return std::string("fintag.v1.TrainingService/") + name; }
 
-// Keeps the message of a check that is about one field of the request.
-void Collect(const absl::Status& status, const char* field, std::vector<FieldError>& errors) {
-  if (!status.ok()) errors.push_back({field, std::string(status.message())});
+// Keeps the message of a check where the field is at fault; what is the server's own trouble is returned.
+absl::Status Collect(const absl::Status& status, const char* field, std::vector<FieldError>& errors) {
+  const bool of_field =
+      absl::IsNotFound(status) || absl::IsInvalidArgument(status) || absl::IsFailedPrecondition(status);
+  if (!of_field) return status;
+  errors.push_back({field, std::string(status.message())});
+  return absl::OkStatus();
 }
 
 // The job as the request has it, nothing checked or resolved.
@@ -60,13 +64,14 @@ absl::StatusOr<Job> TrainingService::CheckSpec(const fintag::v1::CreateJobReques
   std::vector<FieldError> errors;
   absl::StatusOr<std::string> dataset = ParseName(spec.dataset(), "datasets", "dataset");
   if (dataset.ok()) {
-    Collect(CheckParts(datasets_.Get(*dataset)), "spec.dataset", errors);
+    const absl::Status parts = CheckParts(datasets_.Get(*dataset));
+    if (absl::Status trouble = Collect(parts, "spec.dataset", errors); !trouble.ok()) return trouble;
   } else {
     errors.push_back({"spec.dataset", "must be \"datasets/{id}\""});
   }
   if (CheckModelName(spec.base(), "base").ok()) {
     absl::StatusOr<ModelVersion> base = models_.Resolve(spec.base(), /*tagger=*/false);
-    Collect(base.status(), "spec.base", errors);
+    if (absl::Status trouble = Collect(base.status(), "spec.base", errors); !trouble.ok()) return trouble;
     if (base.ok()) job.base = base->name();
   } else {
     errors.push_back({"spec.base", "must be \"models/{id}\" or \"models/{id}/versions/{n}\""});

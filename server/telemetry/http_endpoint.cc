@@ -67,6 +67,14 @@ class Endpoint final : public HttpEndpoint {
       const int yes = 1;
       setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
     });
+    // Of answers that say nothing else, the library's own included.
+    server_->set_post_routing_handler([](const httplib::Request&, httplib::Response& response) {
+      for (const auto& [name, value] : {std::pair("Content-Security-Policy", "default-src 'none'"),
+                                        {"X-Content-Type-Options", "nosniff"},
+                                        {"Cache-Control", "no-store"}}) {
+        if (!response.has_header(name)) response.set_header(name, value);
+      }
+    });
     server_->set_payload_max_length(pages_.max_body_bytes);
     // A connection holds a thread, and the end of the server up: none is kept after its answer, or waited for long. A
     // browser alone opens six.

@@ -12,6 +12,7 @@ import machine
 import measure
 import ratios
 import report
+import seeds
 import serving
 import tagging
 import training
@@ -19,8 +20,10 @@ from corpus import write_part
 from setting import Setting
 
 PARTS = ("training", "tagging", "serving")
+SEEDS = "seeds"  # takes half an hour alone, and tells nothing of speed
 BATCH_TOKENS = ("512", "1024", "2048", "4096", "8192")
 BATCHINGS = ("1", "8", "8-by-length", "32-by-length")
+CHOICE_SENTENCES = 100  # some batches of the largest
 
 
 def parse():
@@ -33,7 +36,7 @@ def parse():
     parser.add_argument("--checkpoint", type=pathlib.Path, help="tag and serve this one, and train for speed alone")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, help="default 3; 1 with --quick")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--only", nargs="+", choices=(*PARTS, SEEDS), default=PARTS)
     parser.add_argument("--quick", action="store_true", help="one round on part of the data")
     return parser.parse_args()
 
@@ -48,7 +51,8 @@ def make_setting(a, features):
                    work=work, threads=a.threads, rounds=a.rounds or (1 if a.quick else 3),
                    epochs=1 if a.quick or a.checkpoint else 5, scored=not a.checkpoint, seconds=3 if a.quick else 6,
                    batch_tokens=("2048",) if a.quick else BATCH_TOKENS,
-                   batchings=("8-by-length",) if a.quick else BATCHINGS, bf16=machine.bf16(features))
+                   batchings=("8-by-length",) if a.quick else BATCHINGS, choice_sentences=CHOICE_SENTENCES,
+                   bf16=machine.bf16(features))
 
 
 def shares(rows, found, cost, passes=1):
@@ -64,7 +68,7 @@ def shares(rows, found, cost, passes=1):
 def run(a):
     found = machine.describe(a.bin / "machine_limit", a.threads, a.output / "work/logs/machine_limit.log")
     setting = make_setting(a, found["features"])
-    results = {"machine": found, **{part: [] for part in PARTS}, "ratios": {}}
+    results = {"machine": found, **{part: [] for part in (*PARTS, SEEDS)}, "ratios": {}}
     cost_run = measure.run(setting.peer("forward_cost.py", "--model", a.base, setting.train, setting.validation),
                            measure.environment(a.threads), setting.log("forward_cost"))
     train_cost, validation_cost = cost_run.json_lines()
@@ -82,7 +86,7 @@ def run(a):
         rows = contest.hold(training.contestants(setting), setting.rounds)
         finish("training", shares(rows, found, per_token["training"], training.PASSES))
         checkpoint = checkpoint or training.checkpoint(setting, "fp32")
-    elif not checkpoint:
+    elif not checkpoint and set(PARTS) & set(a.only):
         training.ours(setting, "fp32", []).measure(0)
         checkpoint = training.checkpoint(setting, "fp32")
     if {"tagging", "serving"} & set(a.only):
@@ -97,6 +101,9 @@ def run(a):
         for row in rows:
             row["tokens_per_second"] = row["median"] * train_cost["tokens"] / train_cost["sentences"]
         finish("serving", shares(rows, found, train_cost["operations"] / train_cost["sentences"]))
+    if SEEDS in a.only:
+        print(SEEDS, file=sys.stderr)
+        finish(SEEDS, seeds.rows(setting))
     print((a.output / "results.md").read_text(), end="")
 
 

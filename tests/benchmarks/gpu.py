@@ -23,6 +23,7 @@ EPOCHS = 3  # the median leaves out the one that compiles
 COPIES = 8  # of the corpus that is tagged, which a GPU would be done with too soon
 BATCH_TOKENS = ("2048", "8192", "32768")
 BATCHINGS = ("32-by-length", "128-by-length", "512-by-length")
+CHOICE_SENTENCES = 4096  # some batches of the largest
 RUNTIMES = {"fp32": "transformers", "bf16": "transformers-bf16", "bf16 compiled": "transformers-bf16-compiled"}
 # Name -> what it says, the least it should be.
 TARGETS = {"training": ("training: tokens/s, ours in bf16 over the best of the Trainer, at the worse batch size", 2),
@@ -55,7 +56,8 @@ def make_setting(a, work):
                    epochs=1 if a.quick else EPOCHS, scored=False, seconds=0,
                    batch_tokens=BATCH_TOKENS[:1] if a.quick else BATCH_TOKENS,
                    batchings=BATCHINGS[:1] if a.quick else BATCHINGS,
-                   bf16=a.device == "cuda" or machine.bf16(machine.processor()["flags"].split()), device=a.device,
+                   choice_sentences=CHOICE_SENTENCES, device=a.device,
+                   bf16=a.device == "cuda" or machine.bf16(machine.processor()["flags"].split()),
                    libraries={"LD_PRELOAD": a.preload} if a.preload else {})
 
 

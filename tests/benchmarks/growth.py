@@ -82,7 +82,8 @@ def clients(setting, checkpoint):
             closed, _ = answered(setting, address, "--clients", best)
             offered, said = answered(setting, address, "--rate", round(load * closed))
             overload.append({"load": load, "requests_per_second": offered, "share_of_closed_loop": offered / closed,
-                             "p99_ms": said["latency_ms"]["p99"], "errors": said["errors"]})
+                             "p99_ms": said["latency_ms"]["p99"], "errors": said["errors"],
+                             "refused_p99_ms": said["error_latency_ms"]["p99"]})
     return {"clients": rows, "overload": overload}
 
 
@@ -308,7 +309,7 @@ def draw(found, file):
     import matplotlib.pyplot as plt
     plt.rcParams.update({"svg.hashsalt": "fintag", "font.size": 9, "axes.spines.top": False, "axes.grid": True,
                          "axes.spines.right": False, "grid.alpha": 0.3, "lines.markersize": 4})
-    figure, axes = plt.subplots(4, 2, figsize=(9, 12.5))
+    figure, axes = plt.subplots(6, 2, figsize=(9, 18))
 
     def lines(place, title, rows, x, y, *, log_x=True, label, by=None, name=str):
         """One line, or one for each value of `by`, which `name` puts into words."""
@@ -328,27 +329,35 @@ def draw(found, file):
     if "clients" in found:
         lines(0, "Closed loop", found["clients"]["clients"], "clients", "requests_per_second",
               label=("clients", "requests/s"))
-        lines(1, "Offered more than it can do", found["clients"]["overload"], "load",
-              "share_of_closed_loop", log_x=False,
+        lines(1, "Closed loop", found["clients"]["clients"], "clients", "p99_ms",
+              label=("clients", "99th percentile, ms"))
+        overload = found["clients"]["overload"]
+        lines(2, "Offered more than it can do", overload, "load", "share_of_closed_loop", log_x=False,
               label=("offered, of what a closed loop gets", "answered, of what a closed loop gets"))
+        lines(3, "What it refuses of that", [row for row in overload if row["refused_p99_ms"]], "load",
+              "refused_p99_ms", log_x=False,
+              label=("offered, of what a closed loop gets", "99th percentile until refused, ms"))
     if "text" in found:
         rows = [{**row, "us": 1000 * row["ms"] / row["words"]} for row in found["text"]]
-        lines(2, "One text", rows, "words", "us", label=("words", "microseconds a word"))
+        lines(4, "One text", rows, "words", "us", label=("words", "microseconds a word"))
+        lines(5, "One text", rows, "words", "peak_mb", label=("words", "memory of the server at its peak, MB"))
     if "jobs" in found:
-        lines(3, "Jobs in the store", found["jobs"], "jobs", "p99_ms", by="method",
+        lines(6, "Jobs in the store", found["jobs"], "jobs", "p99_ms", by="method",
               label=("jobs", "99th percentile, ms"))
     if "watchers" in found:
-        lines(4, "Watchers of one job", found["watchers"], "watchers", "server_cpu_share", log_x=False,
+        lines(7, "Watchers of one job", found["watchers"], "watchers", "server_cpu_share", log_x=False,
               label=("watchers", "processors that the server uses"))
     if "models" in found:
-        lines(5, "Models in use", found["models"], "models", "resident_mb", log_x=False, by="limit",
+        lines(8, "Models in use", found["models"], "models", "resident_mb", log_x=False, by="limit",
               name="--model-memory {}".format, label=("models tagged with", "memory of the server, MB"))
     if "threads" in found:
-        lines(6, "Forward passes", found["threads"], "batch_tokens", "tokens_per_second", by="threads",
+        lines(9, "Forward passes", found["threads"], "batch_tokens", "tokens_per_second", by="threads",
               name="{} threads".format, label=("tokens a batch", "tokens/s"))
     if "corpus" in found:
-        lines(7, "Training data, until the first step", found["corpus"], "sentences", "peak_mb",
+        lines(10, "Training data, until the first step", found["corpus"], "sentences", "peak_mb",
               label=("sentences", "memory of the trainer, MB"))
+        lines(11, "Training data, until the first step", found["corpus"], "sentences", "seconds",
+              label=("sentences", "seconds"))
     figure.tight_layout()
     figure.savefig(file, metadata={"Date": None})
 
@@ -365,7 +374,8 @@ def main():
     threads_used = os.cpu_count() or 1
     setting = Setting(bin=a.bin, python=pathlib.Path(sys.executable), base=a.checkpoint, train=a.train,
                       validation=a.validation, work=a.output / "work", threads=threads_used, rounds=1, epochs=1,
-                      scored=False, seconds=a.seconds, batch_tokens=(), batchings=(), bf16=False)
+                      scored=False, seconds=a.seconds, batch_tokens=(), batchings=(),
+                      choice_sentences=0, bf16=False)
     results = a.output / "growth.json"
     found = json.loads(results.read_text()) if results.exists() else {}
     if not a.draw:

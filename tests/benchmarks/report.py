@@ -35,12 +35,19 @@ def speed_table(rows, unit):
 
 
 def serving_table(rows):
-    head = ["system", "mode", "load", "requests/s, median", "minimum", "maximum", "p50 ms", "p99 ms", "errors", "MB",
-            "peak MB", "share of limit"]
+    head = ["system", "mode", "load", "requests/s, median", "minimum", "maximum", "p50 ms", "p99 ms", "p99.9 ms",
+            "errors", "MB", "MB after", "peak MB", "share of limit"]
     return table(head, [[row["system"], row["mode"], row["load"], number(row["median"], 1), number(row["minimum"], 1),
                          number(row["maximum"], 1), number(row["p50_ms"], 1), number(row["p99_ms"], 1),
-                         number(row["errors"]), number(row["resident_mb"]), number(row["peak_mb"]),
+                         number(row["p99_9_ms"], 1), number(row["errors"]), number(row["resident_mb"]),
+                         number(row["resident_after_mb"]), number(row["peak_mb"]),
                          number(row["share_of_limit"], 2)] for row in rows])
+
+
+def seed_table(rows):
+    return table(["system", "mode", "F1 of each seed", "mean"],
+                 [[row["system"], row["mode"], ", ".join(number(f1, 4) for f1 in row["f1"]), number(row["mean"], 4)]
+                  for row in rows])
 
 
 def markdown(results):
@@ -55,6 +62,8 @@ def markdown(results):
         parts += ["Tagging, offline", speed_table(results["tagging"], "tokens/s")]
     if results["serving"]:
         parts += ["Serving, one sentence a request", serving_table(results["serving"])]
+    if results["seeds"]:
+        parts += ["F1 after the last epoch", seed_table(results["seeds"])]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 

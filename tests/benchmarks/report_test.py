@@ -3,6 +3,7 @@
 
 import unittest
 
+from machine import share
 from measure import Sample, row
 from ratios import judged, ratios
 from report import markdown
@@ -16,11 +17,12 @@ def speed(system, mode, median, **more):
 def results(bf16, **parts):
     return {"machine": {"processor": "P", "features": ["avx2"], "cores": 2, "memory_gb_per_second": 10.0,
                         "gflops": {"fp32": 80.0, "bf16": bf16, "int8": 160.0}},
-            "training": [], "tagging": [], "serving": [], "ratios": {}, **parts}
+            "training": [], "tagging": [], "serving": [], "seeds": [], "ratios": {}, **parts}
 
 
 def server(system, mode, load, median, p50, p99, resident):
-    return speed(system, mode, median, load=load, p50_ms=p50, p99_ms=p99, resident_mb=resident, errors=0,
+    return speed(system, mode, median, load=load, p50_ms=p50, p99_ms=p99, p99_9_ms=2 * p99, resident_mb=resident,
+                 resident_after_mb=resident + 50, errors=0,
                  tokens_per_second=median * 40, ready_seconds=1.0)
 
 
@@ -34,6 +36,11 @@ class RatiosTest(unittest.TestCase):
         found = ratios(results(None, training=rows))
         self.assertEqual((found["training_fp32"], found["memory_training"], found["training_bf16"]), (3, 2, None))
 
+    def test_mixed_precision_is_beside_the_trainers_better_mode(self):
+        rows = [speed("fintag", "fp32", 300), speed("fintag", "bf16", 600), speed("transformers", "fp32", 200),
+                speed("transformers", "bf16", 100)]
+        self.assertEqual(ratios(results(160.0, training=rows))["training_bf16"], 3)
+
     def test_tagging_takes_the_best_peer_of_the_precision(self):
         rows = [speed("fintag", "fp32", 120), speed("fintag", "int8", 240), speed("transformers", "fp32", 60),
                 speed("ONNX Runtime", "int8", 160), speed("OpenVINO", "fp32", 100),
@@ -43,6 +50,13 @@ class RatiosTest(unittest.TestCase):
         self.assertAlmostEqual(without["tagging_fp32"], 120 / 110)  # its own choice was fp32
         self.assertAlmostEqual(without["tagging_int8"], 240 / 160)
         self.assertIsNone(with_bf16["tagging_bf16"])
+        rows.append(speed("fintag", "bf16", 220, share_of_limit=0.7))
+        self.assertAlmostEqual(ratios(results(160.0, tagging=rows))["tagging_bf16"], 220 / 110)
+
+    def test_share_of_the_limit_is_that_of_the_mode(self):
+        gflops = {"gflops": {"fp32": 80.0, "bf16": None}}
+        self.assertEqual(share(gflops, "fp32", 40e9), 0.5)
+        self.assertIsNone(share(gflops, "bf16", 40e9))
 
     def test_serving_compares_at_the_same_load(self):
         rows = [server("fintag", "fp32", "1 client", 20, 5, 10, 50),
@@ -51,9 +65,9 @@ class RatiosTest(unittest.TestCase):
                 server("KServe with ONNX Runtime", "fp32", "1 client", 10, 10, 10, 200),
                 server("KServe with ONNX Runtime", "fp32", "32 clients", 10, 50, 300, 200)]
         found = ratios(results(None, serving=rows, tagging=[speed("fintag", "fp32", 2400)]))
-        names = ("serving_32", "serving_32_best", "p99_32", "p50_1", "memory_serving", "serving_share_of_offline",
-                 "ready_seconds")
-        self.assertEqual([found[name] for name in names], [3, 4, 3, 2, 4, 0.5, 1])
+        names = ("serving_32", "serving_32_best", "p99_32", "p50_1", "memory_serving", "memory_after_loads",
+                 "serving_share_of_offline", "ready_seconds")
+        self.assertEqual([found[name] for name in names], [3, 4, 3, 2, 4, 2.5, 0.5, 1])
 
 
 class ReportTest(unittest.TestCase):
@@ -69,6 +83,8 @@ class ReportTest(unittest.TestCase):
         text = markdown(given)
         self.assertIn("| fintag | fp32 | 12,345 | 12,345 | 12,345 |  | 100 | 0.50 |", text)
         self.assertIn("fp32 80, int8 160 GFLOP/s", text)
+        given["seeds"] = [{"system": "fintag", "mode": "bf16", "f1": [0.75, 0.77], "mean": 0.76}]
+        self.assertIn("| fintag | bf16 | 0.7500, 0.7700 | 0.7600 |", markdown(given))
         self.assertIn("| not measured | at least 1.6 |  |", text)
 
     def test_a_row_is_the_median_of_its_samples(self):

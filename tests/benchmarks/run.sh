@@ -10,7 +10,8 @@ usage() {
   cat <<'USAGE'
 usage: tests/benchmarks/run.sh [options]
   --quick                 one round on part of the data, to see that everything runs
-  --only PART             training, tagging or serving; may be given more than once
+  --only PART             training, tagging, serving or seeds (F1 over three of them; not part of the whole run);
+                          may be given more than once
   --rounds N              default 3
   --threads N             of each system (default: all processors)
   --checkpoint FOLDER     tag and serve this one, and train for speed alone

@@ -38,9 +38,11 @@ def contestant(setting, checkpoint, system, mode, server, protocol, *options):
             # At half of what it can do, so that latency is not that of its own queue.
             rate = max(1, round(said[-1]["requests_per_second"] / 2))
             said.append(bench(setting, address, protocol, "--rate", rate, *times))
+            more["resident_after_mb"] = memory(process.pid, "VmRSS")
             peak = memory(process.pid, "VmHWM")
         return [Sample(one["requests_per_second"], None, peak,
                        {"p50_ms": one["latency_ms"]["p50"], "p99_ms": one["latency_ms"]["p99"],
+                        "p99_9_ms": one["latency_ms"]["p99_9"],
                         "errors": sum(one["errors"].values()), **more}) for one in said]
 
     return Contestant(system, mode, serve, loads())

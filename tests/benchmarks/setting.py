@@ -23,7 +23,9 @@ class Setting:
     seconds: int             # of each load of a server
     batch_tokens: tuple      # that ours has to choose from
     batchings: tuple         # that a peer has to choose from: how many sentences, as they come or by length
+    choice_sentences: int    # of the validation file, on which they choose
     bf16: bool               # whether the processor multiplies bfloat16
+    seeds: bool = False      # each round is trained to its end, with a seed of its own
     device: str = "cpu"
     libraries: dict = dataclasses.field(default_factory=dict)  # environment of our programs beside the threads
 

@@ -4,22 +4,21 @@ import measure
 from contest import Contestant
 from corpus import write_part
 from measure import Sample
-from training import TCMALLOC
+from training import TCMALLOC, WITH_TCMALLOC
 
 PASSES = 2  # over the corpus, for everybody; the faster counts, so that nobody pays for first touches
-CHOICE_SENTENCES = 100  # of the corpus, on which the batching is chosen
 MODES = ("fp32", "bf16", "int8")
 
 
 def at_its_best(setting, system, mode, batchings, tag):
     """A contestant that chooses its batching when first asked, if there is a choice. tag(corpus, batchings, passes) has
     for each batching what was printed, and the run."""
-    part = write_part(setting.validation, setting.work / "choice.conll", CHOICE_SENTENCES)
+    part = write_part(setting.validation, setting.work / "choice.conll", setting.choice_sentences)
     chosen = list(batchings) if len(batchings) == 1 else []
 
     def measured(_):
         if not chosen:
-            tried = tag(part, batchings, 1)
+            tried = tag(part, batchings, PASSES)
             chosen.append(max(zip(batchings, tried), key=lambda pair: pair[1][0]["tokens_per_s"])[0])
         (line, run), = tag(setting.validation, chosen, PASSES)
         return Sample(line["tokens_per_s"], line["f1"], run.peak_mb, {"batching": chosen[0]})
@@ -69,7 +68,7 @@ def contestants(setting, checkpoint):
     return [*(ours(setting, checkpoint, mode, ["--precision", mode] if known else []) for mode in modes),
             peer(setting, checkpoint, "transformers", "fp32", "transformers"),
             *([peer(setting, checkpoint, "transformers", "bf16", "transformers-bf16")] if setting.bf16 else []),
-            peer(setting, checkpoint, "transformers with tcmalloc", "fp32", "transformers", LD_PRELOAD=TCMALLOC),
+            peer(setting, checkpoint, WITH_TCMALLOC, "fp32", "transformers", LD_PRELOAD=TCMALLOC),
             peer(setting, checkpoint, "ONNX Runtime", "fp32", "onnxruntime"),
             peer(setting, checkpoint, "ONNX Runtime", "int8", "onnxruntime-int8"),
             peer(setting, checkpoint, "OpenVINO", "fp32", "openvino-f32"),

@@ -10,6 +10,8 @@ from measure import Sample
 from setting import BATCH, LEARNING_RATE
 
 TCMALLOC = "libtcmalloc_minimal.so.4"
+WITH_TCMALLOC = "transformers with tcmalloc"
+FIRST_SEED = 42
 # A row of fintag-train's table: epoch, two losses, precision, recall, F1, the unseen's, accuracy, seconds, tokens/s.
 EPOCH = re.compile(r"^ *\d+(?: +[\d.]+){4} +([\d.]+)(?: +[\d.]+){3} +([\d.]+)(?: \*)?$", re.MULTILINE)
 # Backward costs two products for each of the forward's.
@@ -19,7 +21,11 @@ PASSES = 3
 def epochs(setting, number):
     """The first round is trained to the end, for its F1; speed is the same in every epoch, but that a GPU's first one
     is spent on warming up."""
-    return setting.epochs if number == 0 or setting.device != "cpu" else 1
+    return setting.epochs if number == 0 or setting.seeds or setting.device != "cpu" else 1
+
+
+def seed(setting, number):
+    return FIRST_SEED + (number if setting.seeds else 0)
 
 
 def sample(found, run, scored):
@@ -38,11 +44,11 @@ def ours(setting, mode, precision, batch=BATCH):
         run = measure.run(
             [setting.bin / "fintag-train", "--base", setting.base, "--train", setting.train, "--validation",
              setting.validation, "--output", folder, "--learning-rate", LEARNING_RATE, "--batch-size", batch,
-             "--epochs", epochs(setting, number), "--threads", setting.threads, "--keep", "last", "--device",
-             setting.device, *precision], measure.environment(setting.threads, **setting.libraries),
-            setting.log("fintag-train"))
+             "--epochs", epochs(setting, number), "--seed", seed(setting, number), "--threads", setting.threads,
+             "--keep", "last", "--device", setting.device, *precision],
+            measure.environment(setting.threads, **setting.libraries), setting.log("fintag-train"))
         found = [(float(f1), float(speed)) for f1, speed in EPOCH.findall(run.output)]
-        return sample(found, run, number == 0 and setting.scored)
+        return sample(found, run, (number == 0 or setting.seeds) and setting.scored)
 
     return Contestant("fintag", mode, train)
 
@@ -52,11 +58,11 @@ def trainer(setting, mode, system="transformers", batch=BATCH, name=None, **envi
         command = setting.peer(
             "train_transformers.py", "--base", setting.base, "--train", setting.train, "--validation",
             setting.validation, "--learning-rate", LEARNING_RATE, "--batch-size", batch, "--epochs",
-            epochs(setting, number) if not environment else 1, "--threads", setting.threads, "--mode", mode,
-            "--device", setting.device)
+            epochs(setting, number) if not environment else 1, "--seed", seed(setting, number), "--threads",
+            setting.threads, "--mode", mode, "--device", setting.device)
         run = measure.run(command, measure.environment(setting.threads, **environment), setting.log(system))
         found = [(line["f1"], line["tokens_per_second"]) for line in run.json_lines()]
-        return sample(found, run, number == 0 and setting.scored and not environment)
+        return sample(found, run, (number == 0 or setting.seeds) and setting.scored and not environment)
 
     return Contestant(system, name or mode, train)
 
@@ -69,4 +75,4 @@ def contestants(setting):
     return [*(ours(setting, mode, ["--precision", mode] if known else []) for mode in modes),
             trainer(setting, "fp32"),
             *([trainer(setting, "bf16")] if setting.bf16 else []),
-            trainer(setting, "fp32", "transformers with tcmalloc", LD_PRELOAD=TCMALLOC)]
+            trainer(setting, "fp32", WITH_TCMALLOC, LD_PRELOAD=TCMALLOC)]

@@ -48,6 +48,7 @@ TEST(Channel, KeepsTheTokenFromTravellingUnencrypted) {
   EXPECT_TRUE(Error({.tls = true, .token = "secret"}, "tags.example:50051").ok());
   EXPECT_TRUE(Error({.token = "secret", .insecure_token = true}, "tags.example:50051").ok());
   EXPECT_TRUE(Error({.token = "secret"}, "127.0.0.1:1").ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(Error({.token = "secret"}, "127.0.0.1.example:50051")));
   EXPECT_TRUE(absl::IsInvalidArgument(Error({.token = "two words"})));
   EXPECT_TRUE(absl::IsInvalidArgument(Error({.token = "line\n"})));
 }
@@ -58,6 +59,7 @@ TEST(Channel, SaysWhichFileIsWrong) {
   EXPECT_TRUE(absl::IsInvalidArgument(Error({.ca_file = text})));
   EXPECT_NE(Error({.ca_file = text}).message().find(text), absl::string_view::npos);
   EXPECT_TRUE(absl::IsNotFound(Error({.ca_file = folder.Path("none")})));
+  EXPECT_FALSE(Error({.ca_file = folder.Path(".")}).ok());  // a folder
   EXPECT_TRUE(absl::IsInvalidArgument(Error({.certificate_file = text})));
   EXPECT_TRUE(absl::IsInvalidArgument(Error({.key_file = text})));
 }

@@ -202,11 +202,37 @@ class FakeTagging final : public fintag::v1::TaggingService::Service {
  public:
   grpc::Status Tag(grpc::ServerContext*, const fintag::v1::TagRequest* given, fintag::v1::TagResponse*) override {
     request = *given;
-    return grpc::Status::OK;
+    return ++tags == 1 ? first_answer : grpc::Status::OK;
   }
 
   fintag::v1::TagRequest request;
+  std::atomic<int> tags = 0;
+  grpc::Status first_answer;
 };
+
+TEST(Tag, WaitsForAFullServerAsLongAsItSays) {
+  FakeTagging tagging;
+  tagging.first_answer = Detailed(grpc::StatusCode::RESOURCE_EXHAUSTED, "full", {}, absl::Milliseconds(700));
+  const FakeServer server({&tagging});
+  const absl::Time start = absl::Now();
+  EXPECT_TRUE(server.MakeClient().Tag("tagger", {"text"}).ok());
+  EXPECT_GE(absl::Now() - start, absl::Milliseconds(700));
+  EXPECT_EQ(tagging.tags, 2);
+}
+
+TEST(Tag, DoesNotWaitWhereThatWouldNotHelp) {
+  FakeTagging tagging;
+  const std::vector<std::optional<absl::Duration>> useless = {std::nullopt, absl::Seconds(12)};
+  for (const std::optional<absl::Duration>& retry_after : useless) {
+    tagging.first_answer = Detailed(grpc::StatusCode::RESOURCE_EXHAUSTED, "too much", {}, retry_after);
+    tagging.tags = 0;
+    const FakeServer server({&tagging});
+    const absl::Time start = absl::Now();
+    EXPECT_TRUE(absl::IsResourceExhausted(server.MakeClient().Tag("tagger", {"text"}).status()));
+    EXPECT_LT(absl::Now() - start, absl::Seconds(5));
+    EXPECT_EQ(tagging.tags, 1);
+  }
+}
 
 TEST(TagWords, SendsSentencesAsTheyAreSplit) {
   FakeTagging tagging;

@@ -6,6 +6,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,9 +14,17 @@
 
 namespace fintag::client {
 
+inline google::rpc::RetryInfo RetryAfter(absl::Duration delay) {
+  google::rpc::RetryInfo retry;
+  retry.mutable_retry_delay()->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(delay % absl::Seconds(1))));
+  retry.mutable_retry_delay()->set_seconds(absl::ToInt64Seconds(delay));
+  return retry;
+}
+
 // As the server says it: with details.
 inline grpc::Status Detailed(grpc::StatusCode code, const std::string& message,
-                             const std::vector<FieldViolation>& violations = {}) {
+                             const std::vector<FieldViolation>& violations = {},
+                             std::optional<absl::Duration> retry_after = std::nullopt) {
   google::rpc::Status details;
   details.set_code(code);
   details.set_message(message);
@@ -28,6 +37,7 @@ inline grpc::Status Detailed(grpc::StatusCode code, const std::string& message,
     }
     details.add_details()->PackFrom(bad);
   }
+  if (retry_after.has_value()) details.add_details()->PackFrom(RetryAfter(*retry_after));
   return {code, message, details.SerializeAsString()};
 }
 

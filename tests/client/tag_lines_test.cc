@@ -31,15 +31,16 @@ class FakeTagging final : public fintag::v1::TaggingService::Service {
     for (const auto& input : request->inputs()) {
       if (input.text() == "bad") return {grpc::StatusCode::INVALID_ARGUMENT, "inputs[0]: bad"};
     }
-    if (full_tags-- > 0) return {grpc::StatusCode::RESOURCE_EXHAUSTED, "the queue is full"};
+    if (full_tags-- > 0) return full;
     TagAll(request->inputs(), *response);
     return grpc::Status::OK;
   }
 
   grpc::Status TagStream(
-      grpc::ServerContext*,
+      grpc::ServerContext* context,
       grpc::ServerReaderWriter<fintag::v1::TagStreamResponse, fintag::v1::TagStreamRequest>* stream) override {
     ++streams;
+    if (full_streams-- > 0) return full;
     fintag::v1::TagStreamRequest request;
     for (int64_t number = 1; stream->Read(&request); ++number) {
       largest_request = std::max<int>(largest_request, request.inputs_size());
@@ -57,11 +58,12 @@ class FakeTagging final : public fintag::v1::TaggingService::Service {
         details.add_field_violations()->set_field("inputs[1]");
         response.mutable_error()->add_details()->PackFrom(details);
       } else if (number % 3 == 0 && full_every_third) {
-        response.mutable_error()->set_code(grpc::StatusCode::RESOURCE_EXHAUSTED);
-        response.mutable_error()->set_message("the queue is full");
+        response.mutable_error()->ParseFromString(full.error_details());
       } else {
         TagAll(request.inputs(), *response.mutable_response());
       }
+      while (number == silent_at && !context->IsCancelled()) absl::SleepFor(absl::Milliseconds(5));
+      if (slow) absl::SleepFor(absl::Milliseconds(200));
       if (break_at > 0 && number == break_at && streams <= 2) return {grpc::StatusCode::UNAVAILABLE, "stopping"};
       stream->Write(response);
     }
@@ -72,8 +74,12 @@ class FakeTagging final : public fintag::v1::TaggingService::Service {
   std::atomic<int> streams = 0;
   std::atomic<int> largest_request = 0;
   std::atomic<int> full_tags = 0;
+  std::atomic<int> full_streams = 0;
+  grpc::Status full = Detailed(grpc::StatusCode::RESOURCE_EXHAUSTED, "the queue is full", {}, absl::Milliseconds(20));
   bool full_every_third = false;
+  bool slow = false;
   int64_t break_at = 0;
+  int64_t silent_at = 0;
 };
 
 std::string Numbered(int lines) {
@@ -88,11 +94,11 @@ struct Tagged {
 };
 
 Tagged TagText(const FakeServer& server, const std::string& text, const TagLinesOptions& options = {},
-               const std::string& model = "m") {
+               const std::string& model = "m", const Options& client_options = {}) {
   const TestFolder folder;
   auto source = OpenLines(folder.Write("text", text), 1000);
   Tagged tagged;
-  tagged.status = server.MakeClient().TagLines(model, **source, options, [&](TaggedLine line) {
+  tagged.status = server.MakeClient(client_options).TagLines(model, **source, options, [&](TaggedLine line) {
     tagged.lines.push_back(std::move(line));
     return true;
   });
@@ -132,6 +138,65 @@ TEST(TagLines, SendsAgainWhatAFullServerRefused) {
   tagging.full_tags = 3;
   const FakeServer server({&tagging});
   ExpectWhole(TagText(server, Numbered(500)), 500);
+}
+
+TEST(TagLines, WaitsUntilAFullServerTakesTheStream) {
+  FakeTagging tagging;
+  tagging.full_streams = 2;
+  const FakeServer server({&tagging});
+  ExpectWhole(TagText(server, Numbered(100)), 100);
+  EXPECT_EQ(tagging.streams, 3);
+}
+
+TEST(TagLines, DoesNotWaitWhereThatWouldNotHelp) {
+  FakeTagging tagging;
+  tagging.full_streams = 1;
+  tagging.full = Detailed(grpc::StatusCode::RESOURCE_EXHAUSTED, "too much");
+  const FakeServer server({&tagging});
+  EXPECT_TRUE(absl::IsResourceExhausted(TagText(server, Numbered(100)).status));
+  EXPECT_EQ(tagging.streams, 1);
+  tagging.full_every_third = true;
+  const Tagged tagged = TagText(server, Numbered(200));
+  EXPECT_TRUE(tagged.status.ok()) << tagged.status;
+  EXPECT_TRUE(absl::IsResourceExhausted(tagged.lines[150].result.status()));
+  EXPECT_EQ(tagging.tags, 0);
+}
+
+// The refusal is older than the time that retries may take, when the first line comes.
+TEST(TagLines, DoesNotCountTheTimeThatItsInputWasSilent) {
+  FakeTagging tagging;
+  tagging.full_streams = 1;
+  const FakeServer server({&tagging});
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  auto source = OpenLines("/dev/fd/" + std::to_string(ends[0]));
+  std::thread writer([&] {
+    absl::SleepFor(absl::Milliseconds(700));
+    EXPECT_EQ(write(ends[1], "one\n", 4), 4);
+    close(ends[1]);
+  });
+  Options options;
+  options.retry_for = absl::Milliseconds(500);
+  int seen = 0;
+  const absl::Status status =
+      server.MakeClient(options).TagLines("m", **source, {}, [&](const TaggedLine&) { return ++seen > 0; });
+  writer.join();
+  close(ends[0]);
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(seen, 1);
+}
+
+TEST(TagLines, BoundsTheWaitForEachAnswerNotTheWhole) {
+  FakeTagging tagging;
+  tagging.slow = true;
+  const FakeServer server({&tagging});
+  Options options;
+  options.timeout = absl::Seconds(1);
+  ExpectWhole(TagText(server, Numbered(500), {}, "m", options), 500);  // 8 batches, 1.6 s
+  tagging.silent_at = 3;
+  const Tagged tagged = TagText(server, Numbered(500), {}, "m", options);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(tagged.status)) << tagged.status;
+  EXPECT_EQ(tagged.lines.size(), 128u);
 }
 
 TEST(TagLines, OpensABrokenStreamAgain) {

@@ -1,10 +1,11 @@
 """The command line program against the real server."""
 import json
 import os
+import re
 import signal
 import subprocess
 
-from conftest import BASE, BIN, CORPUS, PATIENCE, sentences
+from conftest import BASE, BIN, CORPUS, PATIENCE, sentences, wait_for
 
 TEXTS = (CORPUS / "three_sentences.txt").read_text(encoding="utf-8").splitlines()
 
@@ -71,6 +72,46 @@ def test_the_loop_by_command_line(start_server, tmp_path):
     fintag(server, "models", "import", "again", "--from", exported)
     again = json.loads(fintag(server, "--json", "tag", "--model", "again", *TEXTS))
     assert [answer["entities"] for answer in again] == [answer["entities"] for answer in by_file]
+
+
+def tables(text):
+    """The cells of each line, by tables; columns stand two spaces apart at least."""
+    return [[re.split(r"\s{2,}", line.strip()) for line in block.splitlines()] for block in text.split("\n\n")]
+
+
+def test_what_is_stored_is_shown_and_taken_away(server):
+    job = server.submit(epochs=1000)
+    name = job.name.removeprefix("jobs/")
+    wait_for(lambda: server.job(job.name).epochs, what="an epoch")
+    assert job.name in fintag(server, "datasets", "delete", "small", status=1)
+    assert fintag(server, "jobs", "cancel", name) == f"{job.name} is CANCELLING.\n"
+    wait_for(lambda: server.job(job.name).state == 7, what="CANCELLED")
+
+    facts, parts, labels = tables(fintag(server, "datasets", "show", "small"))
+    assert [["dataset", "datasets/small"], ["labels", "LOC, MISC, ORG, PER"]] == [facts[0], facts[2]]
+    assert [row[:4] for row in parts] == [["part", "file", "scheme", "sentences"],
+                                          ["train", "train.conll", "IOB2", "60"],
+                                          ["validation", "validation.conll", "IOB2", "20"]]
+    assert labels == [["label", "train", "validation"], ["LOC", "51", "19"], ["MISC", "21", "11"],
+                      ["ORG", "59", "17"], ["PER", "20", "5"]]
+    [[title, dataset]] = tables(fintag(server, "datasets", "list"))
+    assert title == ["dataset", "sentences", "validation", "labels", "lookup F1", "size", "created"]
+    assert dataset[:4] == ["small", "60", "20", "LOC MISC ORG PER"]
+
+    kept = server.job(job.name).epochs
+    f1 = f"{max(epoch.scores.micro.f1 for epoch in kept):.4f}"
+    [[title, tagger, base]] = tables(fintag(server, "models", "list"))
+    assert title == ["model", "kind", "versions", "F1", "parameters", "labels", "size", "created"]
+    assert tagger[:4] == ["tagger", "tagger", "1", f1] and tagger[5] == "LOC MISC ORG PER"
+    assert base[:4] == ["base", "base", "1", "-"]
+    [[title, row]] = tables(fintag(server, "jobs", "list"))
+    assert title == ["job", "state", "epoch", "F1", "model", "dataset", "created"]
+    assert row[:-1] == [name, "CANCELLED", f"{len(kept)}/1000", f1, "tagger/versions/1", "small"]
+
+    assert fintag(server, "jobs", "delete", name) == f"Deleted job {name}.\n"
+    assert fintag(server, "jobs", "list").startswith("No jobs.")
+    assert fintag(server, "datasets", "delete", "small") == "Deleted dataset small.\n"
+    assert fintag(server, "datasets", "list").startswith("No datasets.")
 
 
 def test_errors_name_the_line_and_wrong_usage_is_2(start_server, tmp_path):

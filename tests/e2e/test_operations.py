@@ -53,8 +53,12 @@ def test_logs_are_json_lines_without_text_of_users(start_server):
     secret = "Zarathustra Holdings"
     with pytest.raises(grpc.RpcError):
         server.tag([secret], model="models/none")
+    # Of what a library has to say of it too.
+    with pytest.raises(grpc.RpcError):
+        server.channel.unary_unary("/fintag.v1.ModelService/GetModel")(b"\x0a\x02a\xff", timeout=60)
     server.stop()
     lines = [json.loads(line) for line in server.log.read_text(encoding="utf-8").splitlines() if "listening" not in line]
+    assert any(line["message"] == "protobuf" and "UTF-8" in line["text"] for line in lines)
     calls = [line for line in lines if line["message"] == "call"]
     assert calls[0]["method"] == "fintag.v1.TaggingService/Tag" and calls[0]["code"] == "NOT_FOUND"
     assert float(calls[0]["seconds"]) >= 0 and secret not in server.text()

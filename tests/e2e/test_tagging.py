@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -114,7 +115,12 @@ def test_a_full_queue_refuses_at_once_and_says_to_try_again(tagger):
         return code_pb2.Code.Name(answer.error.code)
     for way in (ask, ask_in_stream):
         with ThreadPoolExecutor(16) as pool:
-            assert set(pool.map(way, range(16))) == {"OK", "RESOURCE_EXHAUSTED"}
+            codes = Counter(pool.map(way, range(16)))
+            assert set(codes) == {"OK", "RESOURCE_EXHAUSTED"}
+    # The requests of a stream are counted as calls are.
+    for code, count in codes.items():
+        series = f'fintag_requests_total{{code="{code}",method="fintag.v1.TaggingService/TagStream"}}'
+        assert server.metric(series) == count
     # A request that the queue could never hold is the caller's mistake.
     with pytest.raises(grpc.RpcError) as large:
         server.tag([long] * 10)

@@ -50,7 +50,7 @@ def test_a_watch_is_drawn_live(server):
     assert status == 0, drawn
     frames = [frame.split("\r")[0] for frame in drawn.split(REDRAW)]
     bars = [re.sub(r"\x1b\[[0-9;]*m", "", frame) for frame in frames if "━" in frame or "─" in frame]
-    assert any(re.match(r"epoch [1-3]/3 [━─]+ +\d+ %  .* left", bar) for bar in bars), frames
+    assert any(re.match(r"epoch [1-3]/3 [━─]+ +\d+ %  [0-9:]+ left  [0-9,]+ tokens/s  loss \d", bar) for bar in bars), frames
     assert max(map(len, bars)) < 100 and "\x1b[32m" in drawn
 
     screen = left_on_screen(drawn)

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/model/checkpoint_folder.h"
 #include "core/model/device.h"
 #include "core/model/fused_attention.h"
 #include "core/model/packed_attention.h"
@@ -13,6 +14,7 @@
 #include "core/training/optimizer.h"
 #include "tests/core/model/all_logits.h"
 #include "tests/core/model/random_tensors.h"
+#include "tests/core/training/training_fixture.h"
 
 namespace fintag {
 namespace {
@@ -165,6 +167,44 @@ TEST_F(GpuTest, LearnsInMixedPrecision) {
   double last = first;
   for (uint64_t step = 1; step < 50; ++step) last = Step(*model, *optimizer, batch, step);
   EXPECT_LT(last, 0.7 * first);
+}
+
+// The whole loop, with its evaluations, checkpoint and state.
+class GpuTrainingTest : public TrainingTest {
+ protected:
+  void SetUp() override {
+    const absl::StatusOr<at::Device> device = SelectDevice("cuda");
+    if (!device.ok()) GTEST_SKIP() << device.status().message();
+  }
+};
+
+TEST_F(GpuTrainingTest, LearnsStopsAndGoesOnAsTheCpuDoes) {
+  options_.epochs = 4;
+  options_.learning_rate = 5e-3;
+  options_.dropout = 0;
+  options_.keep = KeepCheckpoint::kLast;
+  ASSERT_TRUE(Run().ok());
+  const std::vector<EpochResult> expected = observer_.epochs;
+  const Checkpoint weights = ReadCheckpoint(checkpoint(), WeightAccess::kRead).value();
+
+  options_.device = "cuda";
+  input_.state = folder_.path() / "state";
+  observer_ = RecordingObserver();
+  observer_.on_step = [this](const TrainingProgress& progress) { stop_ = progress.epoch == 3; };
+  ASSERT_TRUE(Train(Input(), options_, observer_, stop_)->cancelled);
+  stop_ = false;
+  const absl::StatusOr<TrainingResult> result = Run();
+  ASSERT_TRUE(result.ok()) << result.status();
+  ASSERT_EQ(result->epochs.size(), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const EpochResult& epoch = result->epochs[i];
+    EXPECT_NEAR(epoch.train_loss, expected[i].train_loss, 0.01 * expected[i].train_loss) << i;
+    EXPECT_NEAR(epoch.validation_loss, expected[i].validation_loss, 0.01 * expected[i].validation_loss) << i;
+  }
+  const Checkpoint written = ReadCheckpoint(checkpoint()).value();
+  for (const auto& [name, tensor] : written.tensors) {
+    EXPECT_LT(LargestDifference(tensor, weights.tensors.at(name)), 0.05) << name;
+  }
 }
 
 }  // namespace

@@ -84,23 +84,28 @@ function wait() {
   timer = setTimeout(update, Math.min(SLOWEST, calm * 2 ** state.failures));
 }
 
+// The same words are not written again: a screen reader would say them at every attempt.
+function tell(text) {
+  if (byId('connection').textContent !== text) byId('connection').textContent = text;
+}
+
 // One round at a time; `force` draws everything anew.
 function update(force = false) {
   round = round.then(async () => {
     try {
       await refresh(force === true);
       state.failures = 0;
-      byId('connection').textContent = '';
+      tell('');
       askForToken(false);
     } catch (error) {
       if (error.code === 'UNAUTHENTICATED') {
-        byId('connection').textContent = '';
+        tell('');
         clearTimeout(timer);
         askForToken(true);  // until there is one, there is nothing to try again
         return;
       }
       state.failures += 1;
-      byId('connection').textContent = `What you see may be old: ${error.message} (${error.code ?? error.name}). Trying again.`;
+      tell(`What you see may be old: ${error.message} (${error.code ?? error.name}). Trying again.`);
     }
     wait();
   });

@@ -1,6 +1,6 @@
 // Line charts as SVG, drawn for the width they get. Series differ by dash and marker as well as by colour; each chart has
 // its numbers in a table beside it.
-import { el, scroller, svg } from './dom.js';
+import { byId, el, scroller, svg } from './dom.js';
 
 const HEIGHT = 230;
 const MARGIN = { left: 52, right: 14, top: 14, bottom: 42 };
@@ -27,26 +27,27 @@ const legend = (series) => el('ul', { class: 'legend' }, series.map((s) => el('l
   svg('svg', { width: 34, height: 12, 'aria-hidden': 'true', class: `series ${s.style}` },
     svg('path', { d: 'M1 6h32' }), s.marker ? marker(s.marker, 17, 6) : null), ` ${s.name}`)));
 
+const drawn = new Map();  // by id: {spec, scaleX, width} of the chart as it is now
+
 // Follows the pointer: the values at the nearest x, and a line there.
-function follow(picture, spec, scaleX, width) {
-  const xs = [...new Set(spec.series.flatMap((s) => s.points.map((p) => p[0])))].sort((a, b) => a - b);
-  const readout = el('p', { class: 'readout', 'aria-hidden': 'true' }, '\u00a0');
-  if (xs.length === 0) return readout;
-  const line = svg('path', { class: 'cursor', d: '' });
-  picture.append(line);
+function follow(id, picture) {
+  const readout = () => byId(id).querySelector('.readout');
+  const cursor = () => byId(id).querySelector('.cursor');
   picture.addEventListener('pointermove', (event) => {
+    const { spec, scaleX, width } = drawn.get(id);
+    const xs = spec.series.flatMap((s) => s.points.map((p) => p[0]));
+    if (xs.length === 0) return;
     const box = picture.getBoundingClientRect();
     const place = (event.clientX - box.left) * (width / box.width);
     const x = xs.reduce((a, b) => (Math.abs(scaleX(b) - place) < Math.abs(scaleX(a) - place) ? b : a));
-    line.setAttribute('d', `M${scaleX(x)} ${MARGIN.top}V${HEIGHT - MARGIN.bottom}`);
+    cursor().setAttribute('d', `M${scaleX(x)} ${MARGIN.top}V${HEIGHT - MARGIN.bottom}`);
     const values = spec.series.map((s) => [s.name, s.points.find((p) => p[0] === x)]).filter(([, point]) => point);
-    readout.textContent = `${spec.xName} ${spec.formatX(x)}: ${values.map(([n, p]) => `${n} ${spec.formatY(p[1])}`).join(', ')}`;
+    readout().textContent = `${spec.xName} ${spec.formatX(x)}: ${values.map(([n, p]) => `${n} ${spec.formatY(p[1])}`).join(', ')}`;
   });
   picture.addEventListener('pointerleave', () => {
-    line.setAttribute('d', '');
-    readout.textContent = '\u00a0';
+    cursor().setAttribute('d', '');
+    readout().textContent = '\u00a0';
   });
-  return readout;
 }
 
 // spec: {id, title, summary, xName, xTitle, yTitle, xRange, yRange, wholeX, formatX, formatY, rules: [x],
@@ -79,10 +80,12 @@ export function lineChart(spec, width) {
     picture.append(svg('g', { class: `series ${series.style}`, 'data-points': points.length }, svg('path', { d: path }),
       series.marker ? points.map(([x, y]) => marker(series.marker, x, y)) : null));
   }
-  const readout = follow(picture, spec, scaleX, width);
+  picture.append(svg('path', { class: 'cursor', d: '' }));
+  drawn.set(spec.id, { spec, scaleX, width });
+  follow(spec.id, picture);
   return el('figure', { id: spec.id },
     el('figcaption', {}, el('strong', {}, spec.title), legend(spec.series)),
-    picture, readout,
+    picture, el('p', { class: 'readout', 'aria-hidden': 'true' }, '\u00a0'),
     el('details', { id: `${spec.id}-table` }, el('summary', { id: `${spec.id}-summary` }, `${spec.title} as a table`),
       scroller(`${spec.id}-rows`, `${spec.title}, table`, spec.table)));
 }

@@ -3,10 +3,9 @@
 function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === false || value === null || value === undefined) continue;
-    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
-    else element.setAttribute(name, value === true ? '' : value);
+    element.setAttribute(name, value === true ? '' : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat(Infinity).filter((child) => ![null, undefined, false, ''].includes(child)));
   return element;
 }
 
@@ -36,14 +35,50 @@ export function table(caption, columns, rows, attributes = {}) {
 export const scroller = (id, label, ...children) =>
   el('div', { id, class: 'scroller', tabindex: 0, role: 'region', 'aria-label': label }, ...children);
 
-// Puts `nodes` into `container` in place of what is there; focus, opened details and scroll positions stay where an
-// element of the same id comes back.
-export function replace(container, ...nodes) {
-  const focused = container.contains(document.activeElement) ? document.activeElement.id : '';
-  const opened = [...container.querySelectorAll('details[open][id]')].map((e) => e.id);
-  const scrolled = [...container.querySelectorAll('.scroller')].map((e) => [e.id, e.scrollLeft, e.scrollTop]);
-  container.replaceChildren(...nodes);
-  for (const id of opened) byId(id)?.setAttribute('open', '');
-  for (const [id, left, top] of scrolled) byId(id)?.scrollTo(left, top);
-  if (focused) byId(focused)?.focus({ preventScroll: true });
+const isSame = (old, fresh) => old.nodeName === fresh.nodeName && (old.id ?? '') === (fresh.id ?? '');
+
+function updateAttributes(old, fresh) {
+  for (const { name } of [...old.attributes]) {
+    // Whether details are open is the reader's affair.
+    if (!fresh.hasAttribute(name) && !(name === 'open' && old.nodeName === 'DETAILS')) old.removeAttribute(name);
+  }
+  for (const { name, value } of fresh.attributes) {
+    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
 }
+
+// Removes the siblings from `node` on, up to `end`.
+function removeUntil(end, node) {
+  while (node !== end) {
+    const next = node.nextSibling;
+    node.remove();
+    node = next;
+  }
+}
+
+// Gives `old` the children of `fresh`. What stays is not moved, which would take the focus from it.
+function updateChildren(old, fresh) {
+  let place = old.firstChild;
+  for (const child of [...fresh.childNodes]) {
+    let match = place;
+    while (match && !isSame(match, child)) match = match.nextSibling;
+    if (!match) {
+      old.insertBefore(child, place);
+      continue;
+    }
+    removeUntil(match, place);
+    if (match.nodeType !== Node.TEXT_NODE) {
+      updateAttributes(match, child);
+      updateChildren(match, child);
+    } else if (match.data !== child.data) {
+      match.data = child.data;
+    }
+    place = match.nextSibling;
+  }
+  removeUntil(null, place);
+}
+
+// Makes `nodes` the content of `container` by changing what differs and nothing else: focus, selected text, opened
+// details and scroll positions stay, and a screen reader has nothing to read again. Rows that come and go have ids. An
+// element outlives what it shows at first, so its listeners look up what that is now.
+export const replace = (container, ...nodes) => updateChildren(container, el('div', {}, ...nodes));

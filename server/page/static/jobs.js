@@ -27,7 +27,7 @@ export function showJobList(list, selected) {
   const columns = [{ title: 'Job' }, { title: 'State' }, { title: 'Model', wide: true }, { title: 'Epoch', number: true, wide: true },
     { title: 'Loss', number: true, wide: true }, { title: 'Best F1', number: true }];
   const rows = list.jobs.map((job) => ({
-    'data-job': idOf(job),
+    id: `row-${idOf(job)}`,
     'aria-current': idOf(job) === selected ? 'true' : null,
     cells: [el('a', { href: `#job=${idOf(job)}`, id: `link-${idOf(job)}` }, idOf(job)), badge(job), shortName(job.spec.model),
       epochText(job), job.progress ? loss(job.progress.loss) : '–', score(bestF1(job))],

@@ -11,6 +11,7 @@ export function showModelList(list, selected) {
     { title: 'Precision', number: true, wide: true }, { title: 'Recall', number: true, wide: true },
     { title: 'Accuracy', number: true }, { title: 'In memory', wide: true }];
   const rows = versionsOf(list).map((version) => ({
+    id: `row-${shortName(version.name)}`,
     'aria-current': version.name === selected ? 'true' : null,
     cells: [el('a', { href: `#model=${shortName(version.name)}`, id: `link-${shortName(version.name)}` }, shortName(version.name)),
       isTagger(version) ? 'tagger' : 'base encoder', score(version.scores?.micro.f1), score(version.scores?.micro.precision),

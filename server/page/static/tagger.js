@@ -45,13 +45,13 @@ function say(text, isError = false) {
 async function send(event) {
   event?.preventDefault();
   const [text, model, button] = [byId('tag-text').value, byId('tag-model').value, byId('tag-button')];
-  if (button.disabled) return;
+  if (button.disabled || button.hasAttribute('aria-disabled')) return;
   if (!text.trim()) {
     say('Type a text first.', true);
     byId('tag-text').focus();
     return;
   }
-  button.disabled = true;
+  button.setAttribute('aria-disabled', 'true');  // `disabled` would take the focus from it
   say('Tagging…');
   const start = performance.now();
   try {
@@ -63,7 +63,7 @@ async function send(event) {
     replace(byId('tag-result'));
     say(`${error.code}: ${error.message}`, true);
   } finally {
-    button.disabled = false;
+    button.removeAttribute('aria-disabled');
   }
 }
 

@@ -61,13 +61,13 @@ def main():
     for name in "base", "train", "validation":
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--learning-rate", type=float, required=True)
-    for name in "batch-size", "epochs", "threads":
+    for name in "batch-size", "epochs", "seed", "threads":
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--mode", choices=["fp32", "bf16", "bf16 compiled"], default="fp32")
     parser.add_argument("--device", default="cpu")
     a = parser.parse_args()
     torch.set_num_threads(a.threads)
-    set_seed(42)
+    set_seed(a.seed)
 
     train, validation = corpus.sentences(a.train), corpus.sentences(a.validation)
     tags = ["O", *sorted({tag for _, row in train + validation for tag in row} - {"O"})]
@@ -77,7 +77,7 @@ def main():
     rows = encode(tokenizer, train, tag_ids)
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
-            output_dir=folder, num_train_epochs=a.epochs, learning_rate=a.learning_rate, lr_scheduler_type="linear",
+            output_dir=folder, seed=a.seed, num_train_epochs=a.epochs, learning_rate=a.learning_rate, lr_scheduler_type="linear",
             per_device_train_batch_size=a.batch_size, per_device_eval_batch_size=32, bf16=a.mode != "fp32",
             torch_compile=a.mode == "bf16 compiled", use_cpu=a.device == "cpu", train_sampling_strategy="group_by_length", eval_strategy="epoch", save_strategy="no",
             logging_strategy="no", report_to=[], disable_tqdm=True)

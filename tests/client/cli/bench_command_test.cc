@@ -43,10 +43,12 @@ TEST(BenchCommand, PrintsOneDocumentWithTheSameKeysForBothLoops) {
   EXPECT_THAT(KeysOf(document),
               testing::ElementsAre("protocol", "model", "mode", "clients", "rate", "connections", "texts_per_request",
                                    "seconds", "requests", "texts", "bytes", "errors", "requests_per_second",
-                                   "texts_per_second", "latency_ms", "sent", "sent_per_second", "not_sent",
-                                   "largest_send_delay_ms", "server", "interrupted"));
-  EXPECT_THAT(KeysOf(document["latency_ms"]),
-              testing::ElementsAre("min", "mean", "p50", "p90", "p95", "p99", "p99_9", "max"));
+                                   "texts_per_second", "latency_ms", "error_latency_ms", "sent", "sent_per_second",
+                                   "not_sent", "largest_send_delay_ms", "server", "interrupted"));
+  for (const char* latencies : {"latency_ms", "error_latency_ms"}) {
+    EXPECT_THAT(KeysOf(document[latencies]),
+                testing::ElementsAre("min", "mean", "p50", "p90", "p95", "p99", "p99_9", "max"));
+  }
   EXPECT_EQ(document["mode"], "closed");
   EXPECT_EQ(document["clients"], 3);
   EXPECT_TRUE(document["rate"].is_null() && document["sent"].is_null());
@@ -85,6 +87,7 @@ TEST(BenchCommand, FailsIfNoRequestSucceeded) {
   const auto document = nlohmann::json::parse(nothing.out);
   EXPECT_EQ(document["errors"]["RESOURCE_EXHAUSTED"], 4);
   EXPECT_TRUE(document["latency_ms"]["p99"].is_null());
+  EXPECT_GT(document["error_latency_ms"]["p99"], 0);
 
   const bench::MeasuredServer without(
       [](int64_t) { return Detailed(grpc::StatusCode::NOT_FOUND, "there is no models/tagger"); });

@@ -82,7 +82,10 @@ class FakeTraining final : public fintag::v1::TrainingService::Service {
     fintag::v1::EpochFinished epoch;
     epoch.set_epoch(number);
     epoch.set_train_loss(0.5 / number);
-    epoch.mutable_scores()->mutable_micro()->set_f1(0.8125);
+    epoch.mutable_scores()->mutable_micro()->set_f1(number == 1 ? 0.8125 : 0.75);
+    epoch.mutable_unseen()->set_f1(0.375);
+    epoch.mutable_unseen()->set_support(7);
+    epoch.mutable_unseen()->set_support(3);
     epoch.mutable_scores()->add_labels()->set_label("ORG");
     epoch.set_best(number == 1);
     return epoch;
@@ -209,7 +212,8 @@ TEST(JobsSubmit, SetsOnlyTheOptionsGiven) {
                                      "--server",
                                      server.address()});
   EXPECT_EQ(outcome.status, kDone) << outcome.err;
-  EXPECT_EQ(outcome.out, "Submitted jobs/j1 (SUCCEEDED). Watch it: fintag jobs watch j1\n");
+  EXPECT_EQ(outcome.out,
+            "Submitted jobs/j1 (SUCCEEDED). Watch it: fintag jobs watch j1 --server " + server.address() + "\n");
   const fintag::v1::TrainingOptions& options = training.spec.options();
   EXPECT_EQ(training.spec.base(), "models/b/versions/2");
   EXPECT_EQ(options.epochs(), 2);
@@ -220,6 +224,25 @@ TEST(JobsSubmit, SetsOnlyTheOptionsGiven) {
   EXPECT_TRUE(options.has_shuffle() && !options.shuffle());
   EXPECT_EQ(options.processes(), 4);
   EXPECT_FALSE(options.has_batch_sentences() || options.has_dropout() || options.has_device());
+}
+
+TEST(JobsSubmit, TellsHowToWatchAsItCanBeTyped) {
+  FakeTraining training;
+  const FakeServer server({&training});
+  const TestFolder folder;
+  const std::string token = folder.Write("my token", "secret");
+  const std::vector<std::string> submit = {
+      "jobs",     "submit", "--dataset",    "d",   "--base",          "b", "--model", "m",
+      "--epochs", "2",      "--token-file", token, "--insecure-token"};
+  setenv("FINTAG_SERVER", server.address().c_str(), 1);
+  const Outcome outcome = RunFintag(submit);
+  EXPECT_EQ(outcome.out, "Submitted jobs/j1 (SUCCEEDED). Watch it: fintag jobs watch j1 --token-file '" + token +
+                             "' --insecure-token\n")
+      << outcome.err;
+  setenv("FINTAG_TOKEN_FILE", token.c_str(), 1);
+  EXPECT_NE(RunFintag(submit).out.find("fintag jobs watch j1 --insecure-token\n"), std::string::npos);
+  unsetenv("FINTAG_SERVER");
+  unsetenv("FINTAG_TOKEN_FILE");
 }
 
 TEST(JobsSubmit, NamesWrongFieldsByTheirOptions) {
@@ -238,10 +261,20 @@ TEST(JobsWatch, PrintsPlainLinesWhenPiped) {
   EXPECT_EQ(outcome.status, kDone) << outcome.err;
   EXPECT_EQ(outcome.out.find_first_of("\r\x1b"), std::string::npos);
   EXPECT_NE(outcome.out.find("    1    0.5000     0.0000   0.0000   0.8125    0.0000          0  best\n"
-                             "    2    0.2500     0.0000   0.0000   0.8125    0.0000          0\n"),
+                             "    2    0.2500     0.0000   0.0000   0.7500    0.0000          0\n"),
             std::string::npos)
       << outcome.out;
-  EXPECT_NE(outcome.out.find("SUCCEEDED  models/m/versions/3: F1 0.8125 (micro), of epoch 1"), std::string::npos)
+  EXPECT_NE(outcome.out.find("SUCCEEDED  models/m/versions/3: F1 0.8125 (micro), of epoch 1\n"), std::string::npos)
+      << outcome.out;
+  EXPECT_NE(outcome.out.find("unseen in training     0.0000  0.0000  0.3750"), std::string::npos) << outcome.out;
+}
+
+TEST(JobsWatch, TellsTheBestEpochWhereTheLastIsKept) {
+  FakeTraining training;
+  training.spec.mutable_options()->set_keep(fintag::v1::KEEP_CHECKPOINT_LAST);
+  const FakeServer server({&training});
+  const Outcome outcome = RunFintag({"jobs", "watch", "j1", "--server", server.address()});
+  EXPECT_NE(outcome.out.find("F1 0.7500 (micro), of epoch 2 (the best: F1 0.8125, of epoch 1)\n"), std::string::npos)
       << outcome.out;
 }
 
@@ -319,6 +352,12 @@ TEST(Completion, WorksInBash) {
   EXPECT_EQ(BashOffers("fintag jobs submit --keep \"\""), "best last\n");
   EXPECT_EQ(BashOffers("fintag jobs submit --sched"), "--schedule\n");
   EXPECT_EQ(BashOffers("fintag bench --protocol \"\""), "fintag inference\n");
+  EXPECT_EQ(BashOffers("fintag completion z"), "zsh\n");
+  const TestFolder folder;
+  const std::string file = folder.Write("fintag.tar", "");
+  for (const char* command : {"admin backup ", "audit verify "}) {
+    EXPECT_EQ(BashOffers("fintag " + (command + folder.Path("fin"))), file + "\n");
+  }
 }
 
 }  // namespace

@@ -109,6 +109,11 @@ TEST(TableFormat, HighlightsWhereThereAreColours) {
   EXPECT_NE(out.str().find("an \x1b[7;36mZürich AG\x1b[0m!"), std::string::npos) << out.str();
 }
 
+TEST(HtmlPage, KeepsWhiteSpaceAsItIs) {
+  EXPECT_EQ(EscapeHtml("a\r\nb\tc\fd"), "a\r\nb\tc\fd");
+  EXPECT_EQ(EscapeHtml(std::string_view("\0\x0b", 2)), "\uFFFD\uFFFD");
+}
+
 TEST(HtmlPage, EscapesEverythingOfTheUser) {
   std::ostringstream out;
   HtmlPage page(out, "<title> & more");

@@ -213,6 +213,7 @@ TEST(CheckpointFolder, NeverDeletesWhatIsNoCheckpoint) {
   const fs::path clone = root.path() / "clone";
   ASSERT_TRUE(WriteCheckpoint(clone, Golden(), kGoldens / "safetensors", {{"fintag.json", "{}"}}).ok());
   for (const char* other : {"README.md", "pytorch_model.bin", ".git/config", "vocab.txt.d/old"}) {
+    fs::create_directories((clone / other).parent_path());
     WriteFile(clone / other, "not ours");
     const absl::Status status = WriteCheckpoint(clone, Golden(), {}, {{"fintag.json", "{}"}});
     EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << other;

@@ -11,6 +11,7 @@
 #include <random>
 #include <thread>
 
+#include "core/model/precision.h"
 #include "tests/core/tagging/tiny_checkpoint.h"
 
 namespace fintag {
@@ -122,7 +123,15 @@ TEST_F(TaggerTest, ChoosesThePrecisionOnceForAMachine) {
   EXPECT_EQ((*Tagger::Load(folder_, options))->precision(), "fp32");
   EXPECT_FALSE(ChosenPrecision(folder_, options));
 
-  std::ofstream(folder_ / "fintag.json") << R"({"precision_f1": {"fp32": 0.8, "int8": 0.8}})";
+  const auto record = [&](std::string_view int8, double f1) {
+    std::ofstream(folder_ / "fintag.json") << R"({"precision_f1": {"fp32": 0.8, ")" << int8 << "\": " << f1 << "}}";
+  };
+  // What was scored where int8 rounds otherwise says nothing here.
+  record(ScoreName(Precision::kInt8) == "int8" ? "int8_short_sums" : "int8", 0.8);
+  EXPECT_EQ((*Tagger::Load(folder_, options))->precision(), "fp32");
+  EXPECT_FALSE(ChosenPrecision(folder_, options));
+
+  record(ScoreName(Precision::kInt8), 0.8);
   ASSERT_TRUE(Tagger::Load(folder_, {.device = "cpu", .precision = "auto", .keep_choice = false}).ok());
   EXPECT_FALSE(std::filesystem::exists(folder_ / kPrecisionFile));
   const std::string precision = (*Tagger::Load(folder_, options))->precision();
@@ -144,7 +153,7 @@ TEST_F(TaggerTest, ChoosesThePrecisionOnceForAMachine) {
   EXPECT_FALSE(ChosenPrecision(folder_, {.device = "cpu", .precision = "auto", .threads = 77}));
 
   std::filesystem::remove(folder_ / kPrecisionFile);
-  std::ofstream(folder_ / "fintag.json") << R"({"precision_f1": {"fp32": 0.8, "int8": 0.7}})";
+  record(ScoreName(Precision::kInt8), 0.7);
   EXPECT_EQ((*Tagger::Load(folder_, options))->precision(), "fp32");
   EXPECT_EQ(ChosenPrecision(folder_, options)->figures[1].f1, 0.7);
 }

@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/model/checkpoint_folder.h"
 #include "core/model/mixed_linear.h"
+#include "core/model/precision.h"
 #include "core/tagging/tagger.h"
 #include "core/training/scores.h"
 #include "core/version.h"
@@ -151,15 +153,16 @@ TEST_F(TrainingTest, KeepsTheBestEpochOrTheLast) {
   const absl::StatusOr<TrainingResult> best = Run();
   ASSERT_TRUE(best.ok()) << best.status();
   EXPECT_EQ(best->kept_epoch, best->best_epoch);
-  const auto highest = std::max_element(
-      best->epochs.begin(), best->epochs.end(),
-      [](const EpochResult& a, const EpochResult& b) { return a.scores.micro.f1 < b.scores.micro.f1; });
+  const auto highest =
+      std::max_element(best->epochs.begin(), best->epochs.end(), [](const EpochResult& a, const EpochResult& b) {
+        return std::pair(a.scores.micro.f1, -a.validation_loss) < std::pair(b.scores.micro.f1, -b.validation_loss);
+      });
   EXPECT_EQ(best->best_epoch, highest->epoch);
   ASSERT_NE(best->best_epoch, 6) << "the test needs a run that gets worse";
   EXPECT_EQ(Record(checkpoint())["kept_epoch"], best->best_epoch);
   // What the kept weights score in each precision, for those who tag with them.
   EXPECT_EQ(best->precision_f1.at("fp32"), best->epochs[best->best_epoch - 1].scores.micro.f1);
-  EXPECT_NEAR(best->precision_f1.at("int8"), best->precision_f1.at("fp32"), 0.1);
+  EXPECT_NEAR(best->precision_f1.at(std::string(ScoreName(Precision::kInt8))), best->precision_f1.at("fp32"), 0.1);
   EXPECT_EQ(Record(checkpoint())["precision_f1"], best->precision_f1);
   EXPECT_EQ(Record(checkpoint())["epochs"].size(), 6u) << "the record names epochs behind the kept one too";
   const std::string best_weights = Weights();
@@ -171,6 +174,46 @@ TEST_F(TrainingTest, KeepsTheBestEpochOrTheLast) {
   EXPECT_EQ(last->kept_epoch, 6);
   EXPECT_EQ(Record(checkpoint())["kept_epoch"], 6);
   EXPECT_FALSE(Weights() == best_weights);
+}
+
+// Without entities to find F1 is 0 in each; the first epoch, which knows the least, must not be kept for that.
+TEST_F(TrainingTest, OfEpochsWithTheSameF1TheOneOfTheLowestLossIsTheBest) {
+  validation_.labels.clear();
+  for (Sentence& sentence : validation_.sentences) {
+    sentence.words.assign(sentence.words.size(), "shall");
+    sentence.tags.assign(sentence.words.size(), "O");
+  }
+  options_.epochs = 4;
+  options_.learning_rate = 1e-3;
+  options_.dropout = 0;
+  const absl::StatusOr<TrainingResult> result = Run();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(observer_.start.notes, Contains(HasSubstr("validation part has no entities")));
+  const auto lowest = std::min_element(
+      result->epochs.begin(), result->epochs.end(),
+      [](const EpochResult& a, const EpochResult& b) { return a.validation_loss < b.validation_loss; });
+  EXPECT_EQ(result->epochs.back().scores.micro.f1, 0);
+  EXPECT_EQ(result->best_epoch, lowest->epoch);
+  EXPECT_EQ(result->kept_epoch, lowest->epoch);
+  EXPECT_GT(lowest->epoch, 1);
+}
+
+TEST_F(TrainingTest, ScoresEntitiesThatTrainingNeverSaw) {
+  ASSERT_TRUE(Run().ok());
+  for (const EpochResult& epoch : observer_.epochs) EXPECT_EQ(epoch.unseen.support, 0);
+  validation_.sentences[3].words[0] = "carthage";
+  validation_.sentences[3].tags[0] = "B-LOC";
+  ASSERT_TRUE(Run().ok());
+  for (const EpochResult& epoch : observer_.epochs) EXPECT_EQ(epoch.unseen.support, 1);
+}
+
+// Said before anything is trained.
+TEST_F(TrainingTest, ReplacesNoFolderThatHoldsOtherFiles) {
+  std::filesystem::create_directory(checkpoint());
+  WriteFile(checkpoint() / "README.md", "notes");
+  EXPECT_EQ(Run().status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(observer_.steps.empty());
+  EXPECT_EQ(ReadFile(checkpoint() / "README.md"), "notes");
 }
 
 TEST_F(TrainingTest, RecordsWhereTheWeightsComeFrom) {

@@ -35,9 +35,15 @@ def test_every_service_is_limited_watched_and_kept():
         assert service["cap_drop"] == ["ALL"], name
         assert any(volume["type"] == "volume" for volume in service["volumes"]), name
         assert all(port["host_ip"] == "127.0.0.1" for port in service["ports"]), name
-        for dependency in service.get("depends_on", {}).values():
-            assert dependency["condition"] == "service_healthy", name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service.get("read_only", False) or name == "grafana", name
         assert ":latest" not in service["image"] and ":" in service["image"], name
+
+
+def test_each_waits_for_the_health_of_what_it_reads():
+    waits = {(name, other, how["condition"]) for name, service in config()["services"].items()
+             for other, how in service.get("depends_on", {}).items()}
+    assert waits == {("prometheus", "fintagd", "service_healthy"), ("grafana", "prometheus", "service_healthy")}
 
 
 def test_what_asks_for_no_token_is_published_on_loopback_alone():

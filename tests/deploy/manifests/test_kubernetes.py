@@ -52,24 +52,58 @@ def test_wrong_fields_are_found(rendered):
         check(monitor)
 
 
+def check_pod(pod):
+    """What every pod here promises: it is locked down, and takes no more of its machine than it says."""
+    assert pod["automountServiceAccountToken"] is False
+    context = pod["securityContext"]
+    # The number that owns /data in the image.
+    assert context["runAsNonRoot"] is True and context["runAsUser"] == context["runAsGroup"] == 10001
+    assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+    container, = pod["containers"]
+    assert container["securityContext"] == {"readOnlyRootFilesystem": True, "allowPrivilegeEscalation": False,
+                                            "capabilities": {"drop": ["ALL"]}}
+    asked, limits = container["resources"]["requests"], container["resources"]["limits"]
+    assert "cpu" in asked
+    assert 0 < int(asked["memory"].removesuffix("Gi")) <= int(limits["memory"].removesuffix("Gi"))
+    assert all("sizeLimit" in volume["emptyDir"] for volume in pod["volumes"] if "emptyDir" in volume)
+
+
+def check_probes(container, scheme):
+    """Alive is another question than ready: a server that waits for its data must not be killed for it."""
+    for probe, path in (("startupProbe", "/healthz"), ("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")):
+        assert container[probe]["httpGet"] == {"path": path, "port": "metrics", "scheme": scheme}, probe
+    assert "metrics" in {port["name"] for port in container["ports"]}
+
+
 def test_the_pod_is_locked_down(rendered):
     pod = rendered["StatefulSet", "fintag"]["spec"]["template"]["spec"]
-    assert pod["automountServiceAccountToken"] is False
-    assert pod["securityContext"]["runAsNonRoot"] is True
-    # The number that owns /data in the image.
-    assert pod["securityContext"]["runAsUser"] == pod["securityContext"]["fsGroup"] == 10001
-    context = pod["containers"][0]["securityContext"]
-    assert context["readOnlyRootFilesystem"] is True
-    assert context["allowPrivilegeEscalation"] is False
-    assert context["capabilities"] == {"drop": ["ALL"]}
+    check_pod(pod)
+    assert pod["securityContext"]["fsGroup"] == 10001
+    assert rendered["Namespace", "fintag"]["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_only_those_named_may_call_and_the_server_calls_nobody(rendered):
+    policy = rendered["NetworkPolicy", "fintag"]["spec"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"] and policy["egress"] == []
+    callers = {rule["ports"][0]["port"]: rule["from"] for rule in policy["ingress"]}
+    assert all(len(rule["ports"]) == 1 and rule["ports"][0]["protocol"] == "TCP" for rule in policy["ingress"])
+
+    here, outside = {"podSelector": {}}, {"ipBlock": {"cidr": "0.0.0.0/0"}}
+    grpc = [here, {"namespaceSelector": {"matchLabels": {"fintag-client": "true"}}}]
+    assert callers == {
+        "grpc": grpc + ([outside] if rendered["overlay"] == "overlays/one-node" else []),
+        "metrics": [here, {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]}
+
+
+def test_a_drain_waits_for_the_only_pod_but_where_there_is_one_node(rendered):
+    budget = rendered["PodDisruptionBudget", "fintag"]["spec"]
+    assert budget["maxUnavailable"] == (1 if rendered["overlay"] == "overlays/one-node" else 0)
 
 
 def test_names_and_ports_meet(rendered):
     template = rendered["StatefulSet", "fintag"]["spec"]["template"]
     container = template["spec"]["containers"][0]
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-        assert container[probe]["httpGet"]["port"] in ports, probe
     allowed = {port["port"] for rule in rendered["NetworkPolicy", "fintag"]["spec"]["ingress"] for port in rule["ports"]}
     assert allowed == set(ports)
     labels = template["metadata"]["labels"].items()
@@ -102,8 +136,7 @@ def test_all_is_encrypted_and_asks_for_tokens_but_in_a_trial(rendered):
     assert (options.get("insecure", False), "tokens" in options) == (not secure, secure)
     for name, folder in (("tls-cert", "tls"), ("tls-key", "tls"), ("tokens", "tokens")) if secure else ():
         assert options[name].rsplit("/", 1)[0] == mounts[folder]
-    schemes = {container[probe]["httpGet"]["scheme"] for probe in ("startupProbe", "readinessProbe", "livenessProbe")}
-    assert schemes == {"HTTPS" if secure else "HTTP"}
+    check_probes(container, "HTTPS" if secure else "HTTP")
     endpoint = rendered["ServiceMonitor", "fintag"]["spec"]["endpoints"][0]
     assert ("authorization" in endpoint, endpoint.get("scheme")) == (secure, "https" if secure else None)
 

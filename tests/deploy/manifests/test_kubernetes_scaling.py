@@ -3,10 +3,7 @@ import tomllib
 
 import pytest
 from conftest import ROOT, render, version
-from test_kubernetes import check
-
-LOCKED = {"readOnlyRootFilesystem": True, "allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-
+from test_kubernetes import check, check_pod, check_probes
 
 @pytest.fixture(scope="module")
 def replicas():
@@ -33,10 +30,8 @@ def test_everything_matches_its_schema(overlay):
                                           ("overlays/training-job", ("Job", "fintag-train"))])
 def test_pods_are_locked_down_and_of_this_version(overlay, key):
     pod = pod_of(render(overlay)[key])
-    assert pod["automountServiceAccountToken"] is False
-    assert pod["securityContext"]["runAsNonRoot"] is True and pod["securityContext"]["runAsUser"] == 10001
-    container, = pod["containers"]
-    assert container["securityContext"] == LOCKED and container["image"] == f"localhost/fintag:{version()}"
+    check_pod(pod)
+    assert pod["containers"][0]["image"] == f"localhost/fintag:{version()}"
 
 
 def test_a_replica_reads_the_servers_volume_and_configuration(replicas):
@@ -62,6 +57,7 @@ def test_a_replica_reads_the_servers_volume_and_configuration(replicas):
 def test_replicas_are_found_scraped_and_guarded(replicas):
     template = replicas["Deployment", "fintag-serve"]["spec"]["template"]
     labels = template["metadata"]["labels"].items()
+    check_probes(template["spec"]["containers"][0], "HTTPS")
     ports = {port["name"] for port in template["spec"]["containers"][0]["ports"]}
     service = replicas["Service", "fintag-serve"]
     assert service["spec"]["selector"].items() <= labels
@@ -71,8 +67,10 @@ def test_replicas_are_found_scraped_and_guarded(replicas):
     assert monitor["endpoints"][0]["port"] in {port["name"] for port in service["spec"]["ports"]}
     policy = replicas["NetworkPolicy", "fintag-serve"]["spec"]
     assert policy["podSelector"]["matchLabels"].items() <= labels
-    assert policy["ingress"] == replicas["NetworkPolicy", "fintag"]["spec"]["ingress"]
-    assert replicas["PodDisruptionBudget", "fintag-serve"]["spec"]["selector"]["matchLabels"].items() <= labels
+    server = replicas["NetworkPolicy", "fintag"]["spec"]
+    assert all(policy[part] == server[part] for part in ("ingress", "egress", "policyTypes"))
+    budget = replicas["PodDisruptionBudget", "fintag-serve"]["spec"]
+    assert budget["maxUnavailable"] == 1 and budget["selector"]["matchLabels"].items() <= labels
 
 
 def test_the_autoscaler_asks_for_a_metric_of_ours(replicas):
@@ -105,4 +103,7 @@ def test_the_ranks_know_each_other(training):
     peers = {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "fintag-train"}}}
     policy = training["NetworkPolicy", "fintag-train"]["spec"]
     assert peers["podSelector"]["matchLabels"].items() <= labels
-    assert policy["ingress"] == [{"from": [peers]}] and policy["egress"][0] == {"to": [peers]}
+    names = {"namespaceSelector": {}, "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}
+    assert policy["policyTypes"] == ["Ingress", "Egress"] and policy["ingress"] == [{"from": [peers]}]
+    assert policy["egress"] == [{"to": [peers]}, {"to": [names], "ports": [{"port": 53, "protocol": "UDP"},
+                                                                           {"port": 53, "protocol": "TCP"}]}]

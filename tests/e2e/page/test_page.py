@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import urllib.error
@@ -115,7 +116,7 @@ def test_curves_grow_while_a_job_runs(server, look):
     page = look()
     narrow = look(color_scheme="dark", viewport={"width": 360, "height": 800})
     name = server.submit(dataset="part", epochs=4).name
-    row = page.locator(f"tr[data-job='{name.removeprefix('jobs/')}']")
+    row = page.locator(f"#row-{name.removeprefix('jobs/')}")
     expect(row).to_contain_text("running")
     seen = set()  # (points of the loss curve, of the F1 curve) while it ran
     shot = False
@@ -210,6 +211,49 @@ def test_focus_survives_new_data(server, look):
     assert [e for e in server.watch(second.name)]
 
 
+def test_the_button_keeps_the_focus_while_it_waits(look):
+    page = look()
+    button, status, held = page.locator("#tag-button"), page.locator("#tag-status"), []
+    expect(button).to_be_enabled()
+    page.route("**/api/tag", lambda route: held.append(route))
+    page.locator("#tag-text").fill("Ingeborg Falk spoke in Stockholm.")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(status).to_have_text("Tagging…")
+    page.keyboard.press("Enter")  # asks nothing further
+    page.wait_for_timeout(100)
+    assert len(held) == 1
+    held[0].continue_()
+    expect(status).to_contain_text("by tagger/")
+    expect(button).to_be_focused()
+    page.unroute("**/api/tag")
+    status.evaluate("status => { status.textContent = ''; }")
+    page.keyboard.press("Enter")
+    expect(status).to_contain_text("by tagger/")
+
+
+def test_the_same_complaint_is_not_said_again(browser, server):
+    watched = Watched(browser, server)
+    watched.expected = "net::ERR_FAILED"
+    page = watched.page
+    page.route("**/api/jobs", lambda route: route.abort())
+
+    def ask_again(job):
+        with page.expect_event("requestfailed"):
+            page.evaluate("job => { location.hash = `#job=${job}`; }", job)
+    ask_again("any")
+    expect(page.locator("#connection")).to_contain_text("cannot be reached")
+    page.evaluate("""() => {
+        window.said = 0;
+        new MutationObserver(() => { said += 1; }).observe(document.getElementById('connection'),
+                                                          { childList: true, characterData: true, subtree: true });
+    }""")
+    ask_again("other")
+    page.wait_for_timeout(200)
+    assert page.evaluate("said") == 0
+    watched.close()
+
+
 @pytest.mark.parametrize("width", [360, 768, 1280, 2560])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_fits_every_width(look, scheme, width):
@@ -273,7 +317,7 @@ def test_a_failed_job_says_why_and_a_cancelled_one_that_it_was(server, look):
 
     def run(name):
         # Its trainer has written its number once a step is reported.
-        expect(page.locator(f"tr[data-job='{name.removeprefix('jobs/')}']")).to_contain_text("running")
+        expect(page.locator(f"#row-{name.removeprefix('jobs/')}")).to_contain_text("running")
         wait_for(lambda: server.job(name).HasField("progress"), 60, "a step")
 
     def shown(name, state):
@@ -290,7 +334,44 @@ def test_a_failed_job_says_why_and_a_cancelled_one_that_it_was(server, look):
     run(cancelled)
     server.jobs.CancelJob(pb.CancelJobRequest(name=cancelled))
     expect(shown(cancelled, "cancelled")).to_have_count(0)
-    expect(page.locator(f"tr[data-job='{cancelled.removeprefix('jobs/')}']")).to_contain_text("cancelled")
+    expect(page.locator(f"#row-{cancelled.removeprefix('jobs/')}")).to_contain_text("cancelled")
+
+
+def test_new_numbers_disturb_nothing_else(server, look):
+    from fintag.v1 import training_pb2 as pb
+    page = look()
+    running = server.submit(dataset="part", epochs=1000).name
+    page.locator(f"#link-{running.removeprefix('jobs/')}").click()
+    expect(page.locator("#job-title")).to_contain_text("running")
+    chart, steps = page.locator("#loss-chart .chart"), []
+    page.locator("#loss-chart summary").click()
+    page.locator("#job-title").focus()
+    page.evaluate("""() => {
+        const fact = [...document.querySelectorAll('#job dt')].find(dt => dt.textContent === 'Dataset');
+        getSelection().selectAllChildren(fact.nextSibling);
+        window.focused = document.activeElement;
+        window.focusings = 0;
+        addEventListener('focus', () => { focusings += 1; }, true);
+    }""")
+
+    def step_shown():
+        found = re.search(r"in ([\d,]+) of", chart.get_attribute("aria-label"))
+        return int(found[1].replace(",", "")) if found else 0
+
+    def three_more():
+        if step_shown() not in steps:
+            steps.append(step_shown())
+        return len(steps) == 4
+    wait_for(three_more, 60, "three changes of the curve")
+    assert page.evaluate("[focused.id, focused === document.activeElement, focusings]") == ["job-title", True, 0]
+    assert page.evaluate("getSelection().toString()") == "part"
+    expect(page.locator("#loss-chart-rows")).to_be_visible()
+    # The pointer's readout is of the points as they are now; the last of them is the nearest to the right edge.
+    chart.hover(position={"x": chart.bounding_box()["width"] - 5, "y": 100})
+    read = re.match(r"step ([\d,]+): training", page.locator("#loss-chart .readout").inner_text())
+    assert int(read[1].replace(",", "")) >= steps[-1]
+    server.jobs.CancelJob(pb.CancelJobRequest(name=running))
+    expect(page.locator("#job-title")).to_contain_text("cancelled")
 
 
 def test_tagging_keeps_to_the_limits_of_the_api(server):

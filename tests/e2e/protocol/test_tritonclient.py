@@ -245,11 +245,14 @@ def test_one_version_is_loaded_and_unloaded_by_a_parameter(served, client):  # n
     change("Load", "sec", int64_param=1)
     assert client.is_model_ready("sec", "1")
     for wrong, code in ((dict(int64_param=7), grpc.StatusCode.NOT_FOUND),
-                        (dict(string_param="newest"), grpc.StatusCode.INVALID_ARGUMENT)):
+                        (dict(string_param="newest"), grpc.StatusCode.INVALID_ARGUMENT),
+                        (dict(bool_param=True), grpc.StatusCode.INVALID_ARGUMENT),
+                        (dict(bytes_param=b"1"), grpc.StatusCode.INVALID_ARGUMENT)):
         for method in ("Load", "Unload"):
             with pytest.raises(grpc.RpcError) as error:
                 change(method, "sec", **wrong)
             assert error.value.code() == code
+    assert client.is_model_ready("sec", "1")
 
 
 def test_there_is_one_repository(served):  # noqa: F811

@@ -51,6 +51,26 @@ TEST_F(HttpEndpointTest, ReadinessFollowsTheServer) {
   EXPECT_EQ(Client().Get("/other")->status, 404);
 }
 
+TEST_F(HttpEndpointTest, EveryAnswerHasTheSecurityHeaders) {
+  for (const char* path : {"/metrics", "/readyz", "/none"}) {
+    const auto answer = Client().Get(path);
+    ASSERT_TRUE(answer) << path;
+    EXPECT_EQ(answer->get_header_value("Content-Security-Policy"), "default-src 'none'") << path;
+    EXPECT_EQ(answer->get_header_value("X-Content-Type-Options"), "nosniff") << path;
+    EXPECT_EQ(answer->get_header_value("Cache-Control"), "no-store") << path;
+  }
+  HttpPages pages;
+  pages.answer = [](const HttpRequest&) {
+    HttpResponse response;
+    response.headers = {{"Content-Security-Policy", "default-src 'self'"}};
+    return response;
+  };
+  endpoint_ = *HttpEndpoint::Start("localhost", 0, *metrics_, ready_, pages);
+  const auto page = Client().Get("/");
+  EXPECT_EQ(page->get_header_value_count("Content-Security-Policy"), 1);
+  EXPECT_EQ(page->get_header_value("Content-Security-Policy"), "default-src 'self'");
+}
+
 TEST_F(HttpEndpointTest, TakenPortIsAnError) {
   const auto second = HttpEndpoint::Start("localhost", endpoint_->port(), *metrics_, ready_);
   EXPECT_TRUE(absl::IsUnavailable(second.status()));
