@@ -85,7 +85,6 @@ class FakeTraining final : public fintag::v1::TrainingService::Service {
     epoch.mutable_scores()->mutable_micro()->set_f1(number == 1 ? 0.8125 : 0.75);
     epoch.mutable_unseen()->set_f1(0.375);
     epoch.mutable_unseen()->set_support(7);
-    epoch.mutable_unseen()->set_support(3);
     epoch.mutable_scores()->add_labels()->set_label("ORG");
     epoch.set_best(number == 1);
     return epoch;
