@@ -58,8 +58,8 @@ absl::StatusOr<std::string> ReadPem(const std::string& path, const char* what) {
   if (path.empty()) return std::string();
   std::ifstream file(path, std::ios::binary);
   std::ostringstream stream;
-  stream << file.rdbuf();  // what it throws, of a folder, is a bad stream
-  if (!file || stream.bad()) return absl::ErrnoToStatus(errno == 0 ? EIO : errno, absl::StrCat("cannot read ", path));
+  stream << file.rdbuf();  // nothing of a folder, which an iterator would throw of
+  if (!file) return absl::ErrnoToStatus(errno == 0 ? EIO : errno, absl::StrCat("cannot read ", path));
   std::string content = std::move(stream).str();
   if (content.find("-----BEGIN ") == std::string::npos) {
     return absl::InvalidArgumentError(absl::StrCat(path, " is no PEM file of ", what));

@@ -122,9 +122,8 @@ absl::StatusOr<Security> Session::LoadSecurity() const {
   }
   std::ifstream file(token_file);
   std::ostringstream content;
-  content << file.rdbuf();  // what it throws, of a folder, is a bad stream
-  if (!file || content.bad())
-    return absl::InvalidArgumentError(absl::StrCat("cannot read the token file ", token_file));
+  content << file.rdbuf();  // nothing of a folder, which an iterator would throw of
+  if (!file) return absl::InvalidArgumentError(absl::StrCat("cannot read the token file ", token_file));
   loaded.token = std::string(absl::StripAsciiWhitespace(content.str()));
   if (loaded.token.empty()) return absl::InvalidArgumentError(absl::StrCat(token_file, " holds no token"));
   return loaded;
