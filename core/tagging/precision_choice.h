@@ -23,8 +23,8 @@ struct PrecisionChoice {
 
 constexpr double kLargestF1Loss = 0.002;
 
-// What precisions scored, by ScoreName (core/model/precision.h), as fintag.json says: those that the trainer's device computes fast.
-// Empty where the version was not trained here.
+// What precisions scored, by ScoreName (core/model/precision.h), as fintag.json says: those that the trainer's device
+// computes fast. Empty where the version was not trained here.
 std::vector<PrecisionFigures> ScoredPrecisions(const std::filesystem::path& folder);
 
 // The fastest of `figures` (not empty, float32 first) whose F1 is high enough.
