@@ -162,7 +162,9 @@ absl::Status CheckReplaceable(const fs::path& folder, const std::set<std::string
   written.insert(kTokenizerFiles.begin(), kTokenizerFiles.end());
   for (fs::directory_iterator i(folder, error), end; !error && i != end; i.increment(error)) {
     const std::string name = i->path().filename().string();
-    if (written.contains(name) && i->is_regular_file(error)) continue;
+    // What a killed writer of one file leaves goes with it.
+    const std::string whole = name.ends_with(".tmp") ? i->path().stem().string() : name;
+    if (written.contains(whole) && i->is_regular_file(error)) continue;
     return absl::FailedPreconditionError(StrCat(folder.string(), " holds ", Printable(name),
                                                 ", which no checkpoint that is written here has: nothing is replaced; ",
                                                 "name another folder, or remove that"));

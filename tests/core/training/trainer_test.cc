@@ -214,6 +214,12 @@ TEST_F(TrainingTest, ReplacesNoFolderThatHoldsOtherFiles) {
   EXPECT_EQ(Run().status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_TRUE(observer_.steps.empty());
   EXPECT_EQ(ReadFile(checkpoint() / "README.md"), "notes");
+
+  // A trainer that was killed while it replaced its record is started again.
+  std::filesystem::remove(checkpoint() / "README.md");
+  WriteFile(checkpoint() / "fintag.json.tmp", "{");
+  EXPECT_TRUE(Run().ok());
+  EXPECT_FALSE(std::filesystem::exists(checkpoint() / "fintag.json.tmp"));
 }
 
 TEST_F(TrainingTest, RecordsWhereTheWeightsComeFrom) {
