@@ -23,7 +23,7 @@ done
 
 # Programs find LibTorch by their own rpath (CMakeLists.txt), CUDA's libraries by LibTorch's: ../../nvidia/*/lib.
 mkdir -p "$target/lib/torch/lib" "$target/share/fintag"
-cmake --install "$build" --prefix "$target" --strip >/dev/null
+cmake --install "$build" --component programs --prefix "$target" --strip >/dev/null
 cpu_libraries=$(sed -n 's|^Torch_DIR:.*=\(.*\)/share/cmake/Torch$|\1/lib|p' "$build/CMakeCache.txt")
 
 # package_of LIBRARY: the Debian package that owns it. /lib is a link to /usr/lib, and dpkg may know either.

@@ -107,6 +107,16 @@ std::string PathCases(const std::vector<CommandWords>& all, const std::string& i
   return indent + text + ") command_path=$candidate ;;\n";
 }
 
+// The pattern of `case "PATH:NAME"` that takes any name of the option.
+std::string CasesOf(const CommandWords& command, const OptionWords& option) {
+  std::string cases;
+  for (const std::string& name : option.names) {
+    if (!cases.empty()) cases += "|";
+    cases += Quoted(Joined(command.path) + ":" + name);
+  }
+  return cases;
+}
+
 std::string BashScript(const std::vector<CommandWords>& all) {
   std::string text =
       "# bash completion of fintag: source <(fintag completion bash)\n"
@@ -123,10 +133,7 @@ std::string BashScript(const std::vector<CommandWords>& all) {
   for (const CommandWords& command : all) {
     for (const OptionWords& option : OptionsOf(command, all)) {
       if (!option.takes_value) continue;
-      std::string cases;
-      for (const std::string& name : option.names) {
-        cases += (cases.empty() ? "" : "|") + Quoted(Joined(command.path) + ":" + name);
-      }
+      const std::string cases = CasesOf(command, option);
       std::string reply;
       if (option.takes_path) reply = "compopt -o filenames; COMPREPLY=($(compgen -f -- \"$current\")); ";
       if (!option.values.empty()) {
@@ -171,10 +178,7 @@ std::string ZshScript(const std::vector<CommandWords>& all) {
   for (const CommandWords& command : all) {
     for (const OptionWords& option : OptionsOf(command, all)) {
       if (!option.takes_value) continue;
-      std::string cases;
-      for (const std::string& name : option.names) {
-        cases += (cases.empty() ? "" : "|") + Quoted(Joined(command.path) + ":" + name);
-      }
+      const std::string cases = CasesOf(command, option);
       std::string reply = "_message " + Quoted(option.description);
       if (option.takes_path) reply = "_files";
       if (!option.values.empty()) reply = "compadd -- " + Joined(option.values);

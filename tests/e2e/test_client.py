@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess
 
-from conftest import BASE, BIN, CORPUS, PATIENCE, sentences, wait_for
+from conftest import BASE, BIN, CORPUS, PATIENCE, ROOT, sentences, wait_for
 
 TEXTS = (CORPUS / "three_sentences.txt").read_text(encoding="utf-8").splitlines()
 
@@ -142,3 +142,17 @@ def test_ctrl_c_on_a_watch_leaves_the_job_running(server):
         assert watch.wait(timeout=20 * PATIENCE) == 130
     assert "fintag jobs watch" in rest and "--after" in rest
     assert server.job(job.name).state in (2, 3)  # VALIDATING, RUNNING
+
+
+def test_the_library_installed_and_found(start_server, tmp_path):
+    """By a project that knows nothing of this one but find_package(fintag_client)."""
+    def run(*command):
+        return subprocess.run([*map(str, command)], check=True, capture_output=True, text=True, timeout=300 * PATIENCE).stdout
+    run("cmake", "--install", BIN.parent, "--component", "client", "--prefix", tmp_path / "prefix")
+    assert not (tmp_path / "prefix/bin").exists()
+    run("cmake", "-G", "Ninja", "-S", ROOT / "tests/client/package", "-B", tmp_path / "build",
+        f"-DCMAKE_PREFIX_PATH={tmp_path / 'prefix'}")
+    run("cmake", "--build", tmp_path / "build")
+    server = start_server()
+    server.import_model("base", BASE)
+    assert run(tmp_path / "build/list_models", server.address) == "models/base\n"

@@ -107,6 +107,14 @@ def test_a_checkpoint_that_is_none_is_refused_by_its_files(start_server, tmp_pat
     assert wrong.value.code() == grpc.StatusCode.INVALID_ARGUMENT and "files" in violations(wrong.value)
 
 
+def test_a_model_larger_than_the_limit_is_refused_before_it_is_sent(start_server):
+    server = start_server("--max-model-bytes", "10000000")
+    with pytest.raises(grpc.RpcError) as large:
+        server.import_model("base", BASE)
+    assert large.value.code() == grpc.StatusCode.INVALID_ARGUMENT and "10000000" in large.value.details()
+    assert list(server.models.ListModels(model_pb2.ListModelsRequest()).models) == []
+
+
 def test_lists_come_in_pages(start_server):
     server = start_server()
     train = sentences(CORPUS / "train.conll", 5)

@@ -14,6 +14,7 @@ from conftest import BIN, CORPUS, PATIENCE, wait_for
 from fintag.v1 import model_pb2
 from fintag.v1 import tagging_pb2 as pb
 from google.rpc import code_pb2, error_details_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from test_datasets import reasons, retry_seconds
 
 TEXTS = (CORPUS / "three_sentences.txt").read_text(encoding="utf-8").splitlines()
@@ -180,11 +181,31 @@ def test_a_server_that_stops_finishes_the_requests_it_has(tagger):
     server = tagger("--max-batch-tokens", "512")
     server.tag([TEXTS[0]])
     long = pb.TextInput(text=" ".join(TEXTS * 60))
+    health = health_pb2_grpc.HealthStub(server.connect()).Watch(health_pb2.HealthCheckRequest())
+    assert next(health).status == health_pb2.HealthCheckResponse.SERVING
     running = server.tagging.Tag.future(pb.TagRequest(model="models/tagger", inputs=[long] * 3))
     wait_for(lambda: server.metric('fintag_queue_tokens{model="tagger",version="1"}') > 0)
     server.process.send_signal(signal.SIGTERM)
+    # Whoever sends it work sees it leave, and nothing new comes in.
+    assert next(health).status == health_pb2.HealthCheckResponse.NOT_SERVING
+    with pytest.raises(grpc.RpcError) as late:
+        server.tagging.Tag(pb.TagRequest(model="models/tagger", inputs=[long]))
+    assert late.value.code() == grpc.StatusCode.UNAVAILABLE
+    health.cancel()
     assert len(running.result(timeout=30 * PATIENCE).results) == 3
     assert server.process.wait(timeout=20 * PATIENCE) == 0
+
+
+def test_a_server_that_stops_waits_no_longer_than_it_is_told(tagger):
+    server = tagger("--max-batch-tokens", "512", "--stop-seconds", "1")
+    server.tag([TEXTS[0]])
+    long = pb.TextInput(text=" ".join(TEXTS * 500))  # minutes of work
+    running = server.tagging.Tag.future(pb.TagRequest(model="models/tagger", inputs=[long] * 20))
+    wait_for(lambda: server.metric('fintag_queue_tokens{model="tagger",version="1"}') > 0)
+    began = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    assert running.exception(timeout=30 * PATIENCE).code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+    assert server.process.wait(timeout=20 * PATIENCE) == 0 and 1 <= time.monotonic() - began < 8 * PATIENCE
 
 
 def test_text_that_is_not_utf8_on_the_wire_is_refused_with_its_byte(tagger):

@@ -1,76 +1,26 @@
-"""The status page in headless Chromium: through a whole job, by keyboard, from 360 to 2560 px, in dark and light.
-
-Screenshots land in $FINTAG_E2E_WORK/page (by default beside the programs) for people to look at.
-
-Environment: as tests/e2e/conftest.py says; CHROMIUM is the browser (default /usr/bin/chromium).
-"""
-import hashlib
+"""The status page in headless Chromium: through a whole job, by keyboard, from 360 to 2560 px, in dark and light."""
 import json
 import os
-import pathlib
 import re
 import shutil
 import signal
-import urllib.error
-import urllib.request
 
 import pytest
-from conftest import BASE, BIN, CORPUS, PATIENCE, Server, sentences, wait_for
-from playwright.sync_api import expect, sync_playwright
+from browsing import SHOTS, Watched, ask, browser, fits, shoot  # noqa: F401 (a fixture)
+from conftest import BASE, CORPUS, Server, sentences, wait_for
+from playwright.sync_api import expect
 
-SHOTS = pathlib.Path(os.environ.get("FINTAG_E2E_WORK", BIN.parent / "e2e")) / "page"
 EVIL = "<img src=x onerror=\"window.hacked=1\"><script>window.hacked=1</script>"
 TEXT = (f"Granite Harbor Bank, N.A. lent 😀 $85 million to Tidewater Orchard Holdings Inc. of Delaware. {EVIL}\n"
         "Ingeborg Falk spoke in Stockholm.")
-MS = 1000 * PATIENCE
-
-expect.set_options(timeout=20 * MS)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        # Containers and root have no user namespaces for the sandbox; the only pages here are our own.
-        chromium = playwright.chromium.launch(executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"),
-                                              args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     shutil.rmtree(SHOTS, ignore_errors=True)
-    SHOTS.mkdir(parents=True)
     running = Server(tmp_path_factory.mktemp("page") / "data")
     yield running
     assert running.stop() == 0
-
-
-class Watched:
-    """A page and whatever it complains of."""
-
-    def __init__(self, browser, server, **context):
-        context = {"viewport": {"width": 1280, "height": 900}, "locale": "en-US", "timezone_id": "UTC"} | context
-        self.context = browser.new_context(**context)
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(20 * MS)
-        self.complaints = []
-        self.expected = None  # part of what the browser may complain of
-        self.requests = []
-        self.page.on("console", lambda m: m.type in ("error", "warning") and self.complaints.append(m.text))
-        self.page.on("pageerror", lambda e: self.complaints.append(str(e)))
-        self.page.on("request", lambda r: self.requests.append(r.url))
-        self.page.add_init_script("window.violations = [];"
-                                  "addEventListener('securitypolicyviolation', e => violations.push(e.blockedURI))")
-        self.page.goto(f"{server.http}/")
-        expect(self.page.locator("#version")).not_to_be_empty()
-
-    def close(self):
-        assert self.page.evaluate("violations") == []
-        assert [text for text in self.complaints if not self.expected or self.expected not in text] == []
-        origin = self.page.evaluate("location.origin")
-        assert [url for url in self.requests if not url.startswith(origin + "/")] == []
-        self.context.close()
 
 
 @pytest.fixture
@@ -84,16 +34,6 @@ def look(browser, server):
     yield open_page
     for watched in opened:
         watched.close()
-
-
-def shoot(page, name):
-    page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
-
-
-def fits(page):
-    """Nothing makes the page scroll sideways."""
-    return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
 
 
 def curve(page, chart, name):
@@ -271,17 +211,6 @@ def test_fits_every_width(look, scheme, width):
     shoot(page, f"all-{scheme}-{width}")
 
 
-def ask(server, path, body=None, **headers):
-    """Status, headers and body of an answer."""
-    headers = {name.replace("_", "-"): value for name, value in headers.items()}
-    request = urllib.request.Request(server.http + path, data=body, headers=headers)
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.status, answer.headers, answer.read()
-    except urllib.error.HTTPError as error:
-        return error.code, error.headers, error.read()
-
-
 def test_errors_are_shown(server, browser):
     watched = Watched(browser, server)
     page = watched.page
@@ -389,61 +318,3 @@ def test_tagging_keeps_to_the_limits_of_the_api(server):
     assert tag("Acme", Content_Type="text/plain")[0] == 403
     assert tag("Acme", Host="evil.example")[0] == 403
     assert ask(server, "/api/jobs", Host="evil.example")[0] == 403
-
-
-def test_says_that_the_server_is_gone(browser, tmp_path):
-    other = Server(tmp_path / "other")
-    watched = Watched(browser, other)
-    expect(watched.page.locator("#job-list")).to_contain_text("No jobs yet")
-    other.stop(signal.SIGKILL)
-    expect(watched.page.locator("#connection")).to_contain_text("Trying again")
-    watched.context.close()
-
-
-def test_answers_to_the_names_that_it_is_told(start_server, tmp_path):
-    config = tmp_path / "fintagd.toml"
-    config.write_text('page-hosts = ["other.example", "fintag.example"]\n', encoding="utf-8")
-    for options, answers in (([], (200, 403)), (["--config", config], (403, 200)), (["--page-hosts", "*"], (200, 200)),
-                             (["--config", config, "--page-hosts", "localhost,other.example"], (200, 403))):
-        named = start_server(*options, data=f"named-{len(options)}")
-        for path in ("/", "/api/jobs"):
-            assert tuple(ask(named, path, Host=host)[0] for host in ("localhost", "fintag.example")) == answers, options
-        assert ask(named, "/metrics", Host="fintag.example")[0] == 200
-        named.stop()
-
-
-def test_asks_for_a_token(browser, start_server, tmp_path):
-    tokens = tmp_path / "tokens"
-    tokens.write_text(f"ann viewer sha256:{hashlib.sha256(b'anns-token').hexdigest()}\n", encoding="utf-8")
-    watched = Watched(browser, start_server("--tokens", tokens), viewport={"width": 360, "height": 800})
-    watched.expected = "401 (Unauthorized)"
-    page = watched.page
-    expect(page.locator("#token")).to_be_focused()
-    expect(page.locator("#forget-token")).to_be_hidden()
-    assert fits(page)
-    shoot(page, "token")
-    page.keyboard.type("a guess")
-    page.keyboard.press("Enter")
-    expect(page.locator("#token-status")).to_contain_text("without spaces")
-    for token, said in (("guess", "does not take this token"), ("anns-token", "")):
-        page.locator("#token").fill(token)
-        page.locator("#token-button").click()
-        expect(page.locator("#token-status")).to_have_text(said) if not said else \
-            expect(page.locator("#token-status")).to_contain_text(said)
-    expect(page.locator("#job-list")).to_contain_text("No jobs yet")
-    expect(page.locator("#sign-in")).to_be_hidden()
-    assert fits(page)
-    page.reload()
-    expect(page.locator("#job-list")).to_contain_text("No jobs yet")
-    page.locator("#forget-token").click()
-    expect(page.locator("#sign-in")).to_be_visible()
-    assert page.evaluate("sessionStorage.length + localStorage.length") == 0
-    watched.close()
-
-
-def test_no_page(start_server):
-    plain = start_server("--no-page", data="plain")
-    for path in ("/", "/index.html", "/app.js", "/api/jobs", "/api/models"):
-        assert ask(plain, path)[0] == 404, path
-    assert ask(plain, "/api/tag", b"{}", Content_Type="application/json")[0] == 404
-    assert ask(plain, "/healthz")[0] == 200 and b"fintag_jobs" in ask(plain, "/metrics")[2]
