@@ -45,7 +45,10 @@ std::optional<std::vector<std::string>> BatchWindow::NextToSend() {
 
 Batch* BatchWindow::Front() {
   const auto may_take = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return closed_ || !batches_.empty(); };
-  absl::MutexLock lock(&mutex_, absl::Condition(&may_take));
+  absl::MutexLock lock(&mutex_);
+  while (!mutex_.AwaitWithTimeout(absl::Condition(&may_take), absl::Milliseconds(100))) {
+    if (cancelled_()) return nullptr;
+  }
   return batches_.empty() ? nullptr : &batches_.front();
 }
 

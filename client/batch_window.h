@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,7 +32,9 @@ struct Batch {
 
 class BatchWindow {
  public:
-  explicit BatchWindow(size_t capacity) : capacity_(capacity) {}
+  // `cancelled` ends the reader's waiting; it is asked ten times a second.
+  BatchWindow(size_t capacity, std::function<bool()> cancelled)
+      : capacity_(capacity), cancelled_(std::move(cancelled)) {}
 
   // Input thread. Waits while the window is full; false once it was aborted.
   bool Append(Batch batch);
@@ -42,7 +45,8 @@ class BatchWindow {
   // PauseSending.
   std::optional<std::vector<std::string>> NextToSend();
 
-  // Reader thread: the oldest batch, valid until PopFront; waits for it. nullptr when none will come.
+  // Reader thread: the oldest batch, valid until PopFront; waits for it. nullptr when none will come, or once
+  // cancelled.
   Batch* Front();
   void PopFront();
   // Reader thread: ends the writer's waiting; ResumeSending lets it begin again with the oldest batch.
@@ -55,6 +59,7 @@ class BatchWindow {
 
  private:
   const size_t capacity_;
+  const std::function<bool()> cancelled_;
   mutable absl::Mutex mutex_;
   std::deque<Batch> batches_ ABSL_GUARDED_BY(mutex_);
   size_t sent_ ABSL_GUARDED_BY(mutex_) = 0;  // of batches_, passed on to the writer

@@ -202,7 +202,7 @@ class Client {
   absl::StatusOr<fintag::v1::Job> WatchJob(const std::string& job, int64_t after_sequence,
                                            const std::function<bool(const fintag::v1::JobEvent&)>& on_event);
 
-  // INVALID_ARGUMENT if a text is not UTF-8. Waits and tries again while the server is full.
+  // INVALID_ARGUMENT if a text is not UTF-8. Waits and tries again while the server is full (Options::retry_for).
   absl::StatusOr<fintag::v1::TagResponse> Tag(const std::string& model, const std::vector<std::string>& texts,
                                               const fintag::v1::TagOptions& options = {});
   // The same for sentences that are split into words already; entities' offsets are those of their join by one space.

@@ -77,7 +77,8 @@ absl::Duration Backoff::Next(const absl::Status& reason) {
   thread_local std::minstd_rand random{std::random_device{}()};
   const absl::Duration delay = base_ * std::uniform_real_distribution<double>(0.8, 1.2)(random);
   base_ = std::min(base_ * 2, absl::Seconds(2));
-  return std::max(delay, RetryDelay(reason).value_or(delay));
+  const absl::Duration asked = RetryDelay(reason).value_or(absl::ZeroDuration());
+  return std::max(delay, asked * std::uniform_real_distribution<double>(1.0, 1.2)(random));
 }
 
 bool MayRepeat(const absl::Status& status, Repeat repeat) {
@@ -132,16 +133,18 @@ absl::Status Connection::Run(absl::Duration timeout, Repeat repeat,
     }
     if (status.ok()) return status;
     if (cancelled()) return absl::CancelledError("interrupted");
-    if (!MayRepeat(status, repeat) || !WaitToRetry(status, backoff, retry_until)) return status;
+    if (!MayRepeat(status, repeat)) return status;
+    if (absl::Status wait = WaitToRetry(status, backoff, retry_until); !wait.ok()) return wait;
   }
 }
 
-bool Connection::WaitToRetry(const absl::Status& reason, Backoff& backoff, absl::Time until) {
+absl::Status Connection::WaitToRetry(const absl::Status& reason, Backoff& backoff, absl::Time until) {
   const absl::Duration delay = backoff.Next(reason);
-  if (absl::Now() + delay >= until) return false;
+  if (absl::Now() + delay >= until) return reason;
   if (options.on_retry) options.on_retry(reason, delay);
   absl::MutexLock lock(&mutex_);
-  return !mutex_.AwaitWithTimeout(absl::Condition(&cancelled_), delay);
+  const bool cancelled = mutex_.AwaitWithTimeout(absl::Condition(&cancelled_), delay);
+  return cancelled ? absl::CancelledError("interrupted") : absl::OkStatus();
 }
 
 void Connection::CancelAll() {

@@ -67,8 +67,8 @@ class Connection {
   absl::Status Run(absl::Duration timeout, Repeat repeat,
                    const std::function<absl::Status(grpc::ClientContext&)>& call);
 
-  // Tells options.on_retry and waits. False, at once, if that would pass `until`; or if the client was cancelled.
-  bool WaitToRetry(const absl::Status& reason, Backoff& backoff, absl::Time until);
+  // Tells options.on_retry and waits. `reason`, at once, if that would pass `until`; CANCELLED if the client was.
+  absl::Status WaitToRetry(const absl::Status& reason, Backoff& backoff, absl::Time until);
 
   void CancelAll();
   bool cancelled() const;

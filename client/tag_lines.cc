@@ -83,7 +83,9 @@ class LineTagging {
         model_(FullName("models", model)),
         options_(options),
         on_line_(on_line),
-        window_(static_cast<size_t>(std::max(options.batches_in_flight, 1))) {}
+        patience_(std::min(connection_.options.retry_for, connection_.options.timeout)),
+        window_(static_cast<size_t>(std::max(options.batches_in_flight, 1)),
+                [this] { return connection_.cancelled(); }) {}
 
   absl::Status Run(LineSource& lines) {
     std::thread input([&] {
@@ -103,8 +105,14 @@ class LineTagging {
 
  private:
   absl::Status RunStreams() {
+    // Until there is something to send no server is needed, and a silent input is no silent server.
+    Batch* first = nullptr;
+    while ((first = window_.Front()) != nullptr && !first->HasLinesToSend()) {
+      if (absl::Status status = Deliver(*first, {}, ""); !status.ok()) return status;
+      window_.PopFront();
+    }
+    if (first == nullptr) return InputEnd();
     Backoff backoff;
-    window_.Front();  // so that a silent input does not count as a silent server
     absl::Time lost = absl::Now();
     for (;;) {
       bool progress = false;
@@ -114,8 +122,7 @@ class LineTagging {
         lost = absl::Now();
         backoff = Backoff();
       }
-      const absl::Duration patience = std::min(connection_.options.retry_for, connection_.options.timeout);
-      if (!connection_.WaitToRetry(status, backoff, lost + patience)) return status;
+      if (absl::Status wait = connection_.WaitToRetry(status, backoff, lost + patience_); !wait.ok()) return wait;
       window_.ResumeSending();
     }
   }
@@ -136,8 +143,7 @@ class LineTagging {
     bool broken = false;
     const absl::Status answered = ReadAnswers(*stream, active.context, broken, progress);
     window_.PauseSending();
-    // Nothing sent, nothing to wait for: the server may not even be there.
-    if (!answered.ok() || (!broken && !progress)) active.context.TryCancel();
+    if (!answered.ok()) active.context.TryCancel();
     writer.join();
     if (!broken) {
       const AnswerTimer timer(active.context, connection_.options.timeout);
@@ -173,7 +179,12 @@ class LineTagging {
       if (absl::Status status = Deliver(*batch, std::move(results), model_version); !status.ok()) return status;
       window_.PopFront();
     }
-    return absl::OkStatus();
+    return InputEnd();
+  }
+
+  // When no batch comes any more.
+  absl::Status InputEnd() const {
+    return connection_.cancelled() ? absl::CancelledError("interrupted") : absl::OkStatus();
   }
 
   // One result for each line that was sent.
@@ -182,13 +193,18 @@ class LineTagging {
     const std::vector<std::string> texts = batch.TextsToSend();
     absl::StatusOr<fintag::v1::TagResponse> response = Outcome(answer);
     if (MayRepeat(response.status(), Repeat::kFull)) {
-      response = client_.Tag(model_, texts, options_.tag);
+      Backoff backoff;
+      const absl::Status wait = connection_.WaitToRetry(response.status(), backoff, absl::Now() + patience_);
+      response = wait.ok() ? client_.Tag(model_, texts, options_.tag) : wait;
     }
     std::vector<absl::StatusOr<fintag::v1::TaggedText>> results;
     if (absl::IsInvalidArgument(response.status()) && texts.size() > 1 && !EndsAll(response.status())) {
-      // One bad line must not take the others with it.
+      // One bad line must not take the others with it. Where there is no room for calls beside the stream, the lines
+      // need not wait for it one after the other.
+      absl::StatusOr<fintag::v1::TagResponse> one;
       for (const std::string& text : texts) {
-        Add(client_.Tag(model_, {text}, options_.tag), 1, model_version, results);
+        if (!absl::IsResourceExhausted(one.status())) one = client_.Tag(model_, {text}, options_.tag);
+        Add(one, 1, model_version, results);
       }
     } else {
       Add(std::move(response), texts.size(), model_version, results);
@@ -236,6 +252,7 @@ class LineTagging {
   const std::string model_;
   const TagLinesOptions options_;
   const OnLine& on_line_;
+  const absl::Duration patience_;  // with a server that is away or full
   BatchWindow window_;
 };
 

@@ -52,10 +52,9 @@ absl::StatusOr<fintag::v1::Job> Client::WatchJob(const std::string& job, int64_t
       if (end.ok() && IsFinal(end->state())) return end;
       status = end.ok() ? absl::UnavailableError("the server closed the stream before the job's end") : end.status();
     }
-    if (!absl::IsUnavailable(status) && !absl::IsResourceExhausted(status)) return status;
-    if (!connection_->WaitToRetry(status, backoff, lost + options().reconnect_for)) {
-      return connection_->cancelled() ? absl::CancelledError("interrupted") : status;
-    }
+    if (!MayRepeat(status, Repeat::kFull)) return status;
+    const absl::Status wait = connection_->WaitToRetry(status, backoff, lost + options().reconnect_for);
+    if (!wait.ok()) return wait;
   }
 }
 

@@ -2,7 +2,10 @@
 
 # fetch_file URL TARGET [SHA256]: TARGET is there afterwards, whole; what has another checksum is not kept.
 fetch_file() {
-  [ ! -s "$2" ] || return 0
+  if [ -s "$2" ]; then
+    { [ -n "${3:-}" ] && ! echo "$3  $2" | sha256sum -c --quiet - 2>/dev/null; } || return 0
+    rm "$2"
+  fi
   curl -fL --retry 3 --connect-timeout 15 --progress-bar -o "$2.part" "$1" || return 1
   if [ -n "${3:-}" ] && ! echo "$3  $2.part" | sha256sum -c --quiet -; then
     rm "$2.part"

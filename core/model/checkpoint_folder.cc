@@ -158,7 +158,8 @@ absl::Status CheckReplaceable(const fs::path& folder, const std::set<std::string
     return absl::FailedPreconditionError(StrCat(folder.string(), " exists and is not a folder"));
   }
   std::set<std::string> written = extra_files;
-  written.insert({std::string(kConfig), std::string(kWeights)});
+  // The last one is core/tagging's word on the weights that go.
+  written.insert({std::string(kConfig), std::string(kWeights), "precision.json"});
   written.insert(kTokenizerFiles.begin(), kTokenizerFiles.end());
   for (fs::directory_iterator i(folder, error), end; !error && i != end; i.increment(error)) {
     const std::string name = i->path().filename().string();

@@ -45,7 +45,7 @@ absl::Status WriteCheckpoint(const std::filesystem::path& folder, const Checkpoi
 
 // FAILED_PRECONDITION where `folder` holds a file or folder of a name that WriteCheckpoint with extra files of those
 // names does not write (with or without ".tmp", as of a killed writer), since replacing would delete it; OK where there
-// is no such folder. UNAVAILABLE if unreadable.
+// is no such folder, and for precision.json, which is worth nothing without its weights. UNAVAILABLE if unreadable.
 absl::Status CheckReplaceable(const std::filesystem::path& folder, const std::set<std::string>& extra_files);
 
 }  // namespace fintag

@@ -107,8 +107,10 @@ absl::Status TrainingRun::Prepare() {
   record_.validation_sha256 = input_.validation_sha256;
   record_.options = options_;
   if (absl::Status valid = CheckOptions(options_); !valid.ok()) return valid;
-  // Said now, not after an epoch.
-  if (absl::Status free = CheckReplaceable(input_.checkpoint, {kRecordFile}); !free.ok()) return free;
+  if (writes_) {
+    // Said now, not after an epoch.
+    if (absl::Status free = CheckReplaceable(input_.checkpoint, {kRecordFile}); !free.ok()) return free;
+  }
   absl::StatusOr<TrainingData> data = TrainingData::Plan(input_.train, input_.validation, options_);
   if (!data.ok()) return data.status();
   data_.emplace(*std::move(data));

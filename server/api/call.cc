@@ -38,22 +38,26 @@ void Count(const CallEnvironment& environment, const Call& call, const absl::Sta
       {{"method", call.method}, {"error", std::string(status.message())}, {"trace_id", call.trace_id}});
 }
 
+void LogCall(const CallEnvironment& environment, const Call& call, const absl::Status& status, double seconds) {
+  // The message stays out of the log: it may quote a user's text.
+  const bool ours = status.code() == absl::StatusCode::kInternal || status.code() == absl::StatusCode::kUnknown ||
+                    status.code() == absl::StatusCode::kDataLoss;
+  environment.logger.Write(ours ? Severity::kError : Severity::kInfo, "call",
+                           {{"method", call.method},
+                            {"code", absl::StatusCodeToString(status.code())},
+                            {"seconds", absl::StrFormat("%.6f", seconds)},
+                            {"caller", call.caller},
+                            {"trace_id", call.trace_id}});
+}
+
 grpc::Status OpenCall::End(absl::Status status) {
   if (audited()) status = Audit(status);
   audit_place_.reset();
   place_.reset();
   callers_place_.reset();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  if (!call_.requests_counted) Count(environment_, call_, status, seconds);
-  // The message stays out of the log: it may quote a user's text.
-  const bool ours = status.code() == absl::StatusCode::kInternal || status.code() == absl::StatusCode::kUnknown ||
-                    status.code() == absl::StatusCode::kDataLoss;
-  environment_.logger.Write(ours ? Severity::kError : Severity::kInfo, "call",
-                            {{"method", call_.method},
-                             {"code", absl::StatusCodeToString(status.code())},
-                             {"seconds", absl::StrFormat("%.6f", seconds)},
-                             {"caller", call_.caller},
-                             {"trace_id", call_.trace_id}});
+  if (!call_.counts_requests) Count(environment_, call_, status, seconds);
+  LogCall(environment_, call_, status, seconds);
   return ToGrpcStatus(status, call_.method);
 }
 

@@ -54,8 +54,8 @@ struct Call {
   // Of a call that changes state, for the audit log. The body may know better than the request.
   std::string resource;
   std::string detail = {};
-  // Of a stream: its requests were counted by RunStreamed, which the stream itself is not then.
-  bool requests_counted = false;
+  // Of a stream: what counts are its requests, by RunStreamed, and not how long it was open.
+  bool counts_requests = false;
 };
 
 // Goes on with the caller's trace, or begins one, and tells the caller: `traceparent` in the answer's initial metadata.
@@ -107,13 +107,18 @@ absl::Status Guarded(Body&& body) {
 // Counts and times what came to `status`; logs damage of stored data, which the operator must know of.
 void Count(const CallEnvironment& environment, const Call& call, const absl::Status& status, double seconds);
 
-// Runs `body` (absl::Status()) as one request of the stream `call`: whoever watches sees of it what he sees of a call.
+// The line of a call in the log.
+void LogCall(const CallEnvironment& environment, const Call& call, const absl::Status& status, double seconds);
+
+// Runs `body` (absl::Status()) as one request of the stream `call`: whoever watches sees of it what he sees of a call,
+// but for a line in the log where all went well.
 template <typename Body>
-absl::Status RunStreamed(const CallEnvironment& environment, Call& call, Body&& body) {
-  call.requests_counted = true;
+absl::Status RunStreamed(const CallEnvironment& environment, const Call& call, Body&& body) {
   const auto start = std::chrono::steady_clock::now();
   const absl::Status status = Guarded(std::forward<Body>(body));
-  Count(environment, call, status, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  Count(environment, call, status, seconds);
+  if (!status.ok()) LogCall(environment, call, status, seconds);
   return status;
 }
 

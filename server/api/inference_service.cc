@@ -85,6 +85,7 @@ absl::Status InferenceService::Infer(grpc::ServerContext& context, const Call& c
 absl::Status InferenceService::Stream(
     grpc::ServerContext& context, Call& call,
     grpc::ServerReaderWriter<inference::ModelStreamInferResponse, inference::ModelInferRequest>& stream) const {
+  call.counts_requests = true;
   inference::ModelInferRequest request;
   while (environment_.reads.Read(context, stream, request)) {
     inference::ModelStreamInferResponse answer;

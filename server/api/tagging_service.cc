@@ -12,6 +12,7 @@ std::string Method(const char* name) { return std::string("fintag.v1.TaggingServ
 absl::Status TaggingService::Stream(
     grpc::ServerContext& context, Call& call,
     grpc::ServerReaderWriter<fintag::v1::TagStreamResponse, fintag::v1::TagStreamRequest>& stream) {
+  call.counts_requests = true;
   fintag::v1::TagStreamRequest request;
   std::string model;
   for (int64_t number = 1; environment_.reads.Read(context, stream, request); ++number) {

@@ -20,6 +20,7 @@ from corpus import write_part
 from setting import Setting
 
 PARTS = ("training", "tagging", "serving")
+EPOCHS = 5
 SEEDS = "seeds"  # takes half an hour alone, and tells nothing of speed
 BATCH_TOKENS = ("512", "1024", "2048", "4096", "8192")
 BATCHINGS = ("1", "8", "8-by-length", "32-by-length")
@@ -49,7 +50,7 @@ def make_setting(a, features):
         validation = write_part(validation, work / "validation.conll", 60)
     return Setting(bin=a.bin, python=pathlib.Path(sys.executable), base=a.base, train=train, validation=validation,
                    work=work, threads=a.threads, rounds=a.rounds or (1 if a.quick else 3),
-                   epochs=1 if a.quick or a.checkpoint else 5, scored=not a.checkpoint, seconds=3 if a.quick else 6,
+                   epochs=1 if a.quick or a.checkpoint else EPOCHS, scored=not a.checkpoint, seconds=3 if a.quick else 6,
                    batch_tokens=("2048",) if a.quick else BATCH_TOKENS,
                    batchings=("8-by-length",) if a.quick else BATCHINGS, choice_sentences=CHOICE_SENTENCES,
                    bf16=machine.bf16(features))
@@ -103,7 +104,7 @@ def run(a):
         finish("serving", shares(rows, found, train_cost["operations"] / train_cost["sentences"]))
     if SEEDS in a.only:
         print(SEEDS, file=sys.stderr)
-        finish(SEEDS, seeds.rows(setting))
+        finish(SEEDS, seeds.rows(setting, epochs=1 if a.quick else EPOCHS))
     print((a.output / "results.md").read_text(), end="")
 
 

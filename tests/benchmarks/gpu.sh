@@ -39,10 +39,6 @@ done
 
 out=build/benchmarks
 mkdir -p $out
-if [ -z "$train" ] || [ -z "$validation" ]; then
-  find_fin $out/fin || { echo "FIN cannot be fetched: give --train and --validation" >&2; exit 1; }
-fi
-
 deps=${FINTAG_DEPS:-$HOME/.cache/fintag}
 if [ -z "$python" ]; then
   deploy/install.sh --gpu-benchmarks
@@ -60,6 +56,10 @@ if [ -z "$bin" ]; then
     echo "$python has torch $theirs, the release preset LibTorch $ours: build against the former and give --bin" >&2
     exit 1
   }
+fi
+
+if [ -z "$train" ] || [ -z "$validation" ]; then
+  find_fin $out/fin || { echo "FIN cannot be fetched: give --train and --validation" >&2; exit 1; }
 fi
 
 # Our programs have the path of their LibTorch in them. That of the Python, of the same version, goes before it.

@@ -334,7 +334,7 @@ def draw(found, file):
         overload = found["clients"]["overload"]
         lines(2, "Offered more than it can do", overload, "load", "share_of_closed_loop", log_x=False,
               label=("offered, of what a closed loop gets", "answered, of what a closed loop gets"))
-        lines(3, "What it refuses of that", [row for row in overload if row["refused_p99_ms"]], "load",
+        lines(3, "What it refuses of that", [row for row in overload if row.get("refused_p99_ms")], "load",
               "refused_p99_ms", log_x=False,
               label=("offered, of what a closed loop gets", "99th percentile until refused, ms"))
     if "text" in found:

@@ -24,11 +24,11 @@ done
 [[ $checkpoint ]] || usage
 out=build/benchmarks
 mkdir -p $out
+deploy/install.sh --benchmarks
 [[ $train && $validation ]] || find_fin $out/fin || {
   train=tests/data/corpus/train.conll validation=tests/data/corpus/validation.conll
 }
 
-deploy/install.sh --benchmarks
 deps=${FINTAG_DEPS:-$HOME/.cache/fintag}
 [ -e build/release/build.ninja ] || cmake --preset release >/dev/null
 cmake --build --preset release --target fintagd fintag-train fintag tag_corpus -- --quiet

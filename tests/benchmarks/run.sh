@@ -43,6 +43,7 @@ done
 
 out=build/benchmarks
 mkdir -p $out
+deploy/install.sh --benchmarks
 if [ -z "$train" ] && [ -z "$validation" ]; then
   find_fin $out/fin || {
     echo "FIN cannot be fetched: the project's own corpus is used" >&2
@@ -54,7 +55,6 @@ if [ -z "$train" ] || [ -z "$validation" ]; then
   exit 2
 fi
 
-deploy/install.sh --benchmarks
 deps=${FINTAG_DEPS:-$HOME/.cache/fintag}
 [ -e build/release/build.ninja ] || cmake --preset release >/dev/null
 cmake --build --preset release --target fintagd fintag-train fintag tag_corpus machine_limit -- --quiet

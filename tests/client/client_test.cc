@@ -220,6 +220,19 @@ TEST(Tag, WaitsForAFullServerAsLongAsItSays) {
   EXPECT_EQ(tagging.tags, 2);
 }
 
+TEST(Tag, IsCancelledWhileItWaitsForAFullServer) {
+  FakeTagging tagging;
+  tagging.first_answer = Detailed(grpc::StatusCode::RESOURCE_EXHAUSTED, "full", {}, absl::Seconds(8));
+  const FakeServer server({&tagging});
+  Client client = server.MakeClient();
+  std::thread canceller([&] {
+    while (tagging.tags == 0) absl::SleepFor(absl::Milliseconds(1));
+    client.CancelAll();
+  });
+  EXPECT_TRUE(absl::IsCancelled(client.Tag("tagger", {"text"}).status()));
+  canceller.join();
+}
+
 TEST(Tag, DoesNotWaitWhereThatWouldNotHelp) {
   FakeTagging tagging;
   const std::vector<std::optional<absl::Duration>> useless = {std::nullopt, absl::Seconds(12)};

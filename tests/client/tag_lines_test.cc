@@ -171,6 +171,7 @@ TEST(TagLines, DoesNotCountTheTimeThatItsInputWasSilent) {
   ASSERT_EQ(pipe(ends), 0);
   auto source = OpenLines("/dev/fd/" + std::to_string(ends[0]));
   std::thread writer([&] {
+    EXPECT_EQ(write(ends[1], "\n", 1), 1);  // nothing to ask a server for
     absl::SleepFor(absl::Milliseconds(700));
     EXPECT_EQ(write(ends[1], "one\n", 4), 4);
     close(ends[1]);
@@ -183,7 +184,28 @@ TEST(TagLines, DoesNotCountTheTimeThatItsInputWasSilent) {
   writer.join();
   close(ends[0]);
   EXPECT_TRUE(status.ok()) << status;
-  EXPECT_EQ(seen, 1);
+  EXPECT_EQ(seen, 2);
+}
+
+TEST(TagLines, IsCancelledWhileItsInputIsSilent) {
+  FakeTagging tagging;
+  const FakeServer server({&tagging});
+  for (const std::string begin : {"", "one\n"}) {
+    int ends[2];
+    ASSERT_EQ(pipe(ends), 0);
+    ASSERT_EQ(write(ends[1], begin.data(), begin.size()), static_cast<ssize_t>(begin.size()));
+    auto source = OpenLines("/dev/fd/" + std::to_string(ends[0]));
+    Client client = server.MakeClient();
+    std::thread stop([&] {
+      absl::SleepFor(absl::Milliseconds(300));
+      client.CancelAll();
+    });
+    const absl::Status status = client.TagLines("m", **source, {}, [](const TaggedLine&) { return true; });
+    stop.join();
+    EXPECT_TRUE(absl::IsCancelled(status)) << status;
+    close(ends[0]);
+    close(ends[1]);
+  }
 }
 
 TEST(TagLines, BoundsTheWaitForEachAnswerNotTheWhole) {

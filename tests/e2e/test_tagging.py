@@ -122,6 +122,7 @@ def test_a_full_queue_refuses_at_once_and_says_to_try_again(tagger):
     for code, count in codes.items():
         series = f'fintag_requests_total{{code="{code}",method="fintag.v1.TaggingService/TagStream"}}'
         assert server.metric(series) == count
+    assert "method=fintag.v1.TaggingService/TagStream code=RESOURCE_EXHAUSTED" in server.text()
     # A request that the queue could never hold is the caller's mistake.
     with pytest.raises(grpc.RpcError) as large:
         server.tag([long] * 10)
@@ -199,8 +200,8 @@ def test_a_server_that_stops_finishes_the_requests_it_has(tagger):
 def test_a_server_that_stops_waits_no_longer_than_it_is_told(tagger):
     server = tagger("--max-batch-tokens", "512", "--stop-seconds", "1")
     server.tag([TEXTS[0]])
-    long = pb.TextInput(text=" ".join(TEXTS * 500))  # minutes of work
-    running = server.tagging.Tag.future(pb.TagRequest(model="models/tagger", inputs=[long] * 20))
+    long = pb.TextInput(text=" ".join(TEXTS * 400))  # many seconds of work, three times
+    running = server.tagging.Tag.future(pb.TagRequest(model="models/tagger", inputs=[long] * 3))
     wait_for(lambda: server.metric('fintag_queue_tokens{model="tagger",version="1"}') > 0)
     began = time.monotonic()
     server.process.send_signal(signal.SIGTERM)

@@ -22,7 +22,7 @@ class Repeat(enum.Enum):
 
     NEVER = enum.auto()
     UNAVAILABLE = enum.auto()
-    # Also while the server's queue is full.
+    # Also while the server is full and says when to try again.
     FULL = enum.auto()
 
 

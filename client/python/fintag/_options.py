@@ -50,7 +50,7 @@ class Options:
     timeout: float
     # Of an upload, an import or an export.
     transfer_timeout: float
-    # How long a call that is safe to repeat is repeated while the server is away or full.
+    # How long a call that is safe to repeat is repeated while the server is away or, to tag, full.
     retry_for: float
     # How long a watch tries to come back to a server it has lost.
     reconnect_for: float

@@ -61,7 +61,7 @@ class Backoff:
         delay = self._base * random.uniform(0.8, 1.2)
         self._base = min(self._base * 2, 2.0)
         if isinstance(error, (ResourceExhausted, Unavailable)) and error.retry_after is not None:
-            delay = max(delay, error.retry_after)
+            delay = max(delay, error.retry_after * random.uniform(1.0, 1.2))
         return delay
 
 

@@ -11,9 +11,9 @@ from typing import AsyncGenerator, AsyncIterable, AsyncIterator, Deque, Iterable
 
 from . import _methods as methods
 from ._names import Name, full_name
-from ._port import Pending, Port, call, may_repeat
+from ._port import Pending, Port, call, repeated
 from ._tagged import TaggedText, TextLike, Words
-from .errors import FieldViolation, FintagError, InvalidArgument
+from .errors import FieldViolation, InvalidArgument
 from .v1 import tagging_pb2 as pb
 
 # "argmax": each word's best tag. "constrained": the best legal sequence of tags.
@@ -82,13 +82,13 @@ async def tag_all(port: Port, question: TagQuestion, texts: Iterable[TextLike]) 
 
 async def _answer(port: Port, question: TagQuestion, batch: _Batch,
                   pending: Pending[pb.TagResponse]) -> List[TaggedText]:
+    under_way = [pending]
+
+    async def attempt(left: float) -> pb.TagResponse:
+        tagged = under_way.pop() if under_way else port.start(methods.TAG, question.request(batch.inputs), left)
+        return await tagged.result()
     try:
-        try:
-            response = await pending.result()
-        except FintagError as error:
-            if not may_repeat(error, methods.TAG.repeat):
-                raise
-            response = await call(port, methods.TAG, question.request(batch.inputs), question.timeout)
+        response = await repeated(port, methods.TAG.repeat, question.timeout, attempt)
     except InvalidArgument as error:
         raise _renumbered(error, batch.first) from None
     return [TaggedText.of(text, result, response.model_version)

@@ -29,7 +29,7 @@ class Client:
     tls: True, or `Tls(ca=..., certificate=..., key=...)` (FINTAG_TLS=1; FINTAG_CA, FINTAG_CERTIFICATE,
         FINTAG_KEY). False: not encrypted, whatever the environment says.
     timeout, transfer_timeout: seconds for a call, or for an upload, an import or an export.
-    retry_for: seconds in which a call that is safe to repeat is repeated while the server is away or full.
+    retry_for: seconds in which a call that is safe to repeat is repeated while the server is away or, to tag, full.
     reconnect_for: seconds in which a watch tries to come back to a server it has lost.
     insecure_token: send the token though nothing here encrypts the connection.
 

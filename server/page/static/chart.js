@@ -29,24 +29,36 @@ const legend = (series) => el('ul', { class: 'legend' }, series.map((s) => el('l
 
 const drawn = new Map();  // by id: {spec, scaleX, width} of the chart as it is now
 
-// Follows the pointer: the values at the nearest x, and a line there.
+const pointed = new Map();  // by id: where over the chart the pointer is, in the units of its picture
+
+// What the chart tells of the place that is pointed at: a line at the nearest x, and the values there.
+function reading(id) {
+  const { spec, scaleX } = drawn.get(id);
+  const xs = spec.series.flatMap((s) => s.points.map((p) => p[0]));
+  if (!pointed.has(id) || xs.length === 0) return { line: '', text: '\u00a0' };
+  const distance = (x) => Math.abs(scaleX(x) - pointed.get(id));
+  const x = xs.reduce((a, b) => (distance(b) < distance(a) ? b : a));
+  const values = spec.series.map((s) => [s.name, s.points.find((p) => p[0] === x)]).filter(([, point]) => point);
+  return {
+    line: `M${scaleX(x)} ${MARGIN.top}V${HEIGHT - MARGIN.bottom}`,
+    text: `${spec.xName} ${spec.formatX(x)}: ${values.map(([n, p]) => `${n} ${spec.formatY(p[1])}`).join(', ')}`,
+  };
+}
+
 function follow(id, picture) {
-  const readout = () => byId(id).querySelector('.readout');
-  const cursor = () => byId(id).querySelector('.cursor');
+  const show = () => {
+    const { line, text } = reading(id);
+    byId(id).querySelector('.cursor').setAttribute('d', line);
+    byId(id).querySelector('.readout').textContent = text;
+  };
   picture.addEventListener('pointermove', (event) => {
-    const { spec, scaleX, width } = drawn.get(id);
-    const xs = spec.series.flatMap((s) => s.points.map((p) => p[0]));
-    if (xs.length === 0) return;
     const box = picture.getBoundingClientRect();
-    const place = (event.clientX - box.left) * (width / box.width);
-    const x = xs.reduce((a, b) => (Math.abs(scaleX(b) - place) < Math.abs(scaleX(a) - place) ? b : a));
-    cursor().setAttribute('d', `M${scaleX(x)} ${MARGIN.top}V${HEIGHT - MARGIN.bottom}`);
-    const values = spec.series.map((s) => [s.name, s.points.find((p) => p[0] === x)]).filter(([, point]) => point);
-    readout().textContent = `${spec.xName} ${spec.formatX(x)}: ${values.map(([n, p]) => `${n} ${spec.formatY(p[1])}`).join(', ')}`;
+    pointed.set(id, (event.clientX - box.left) * (drawn.get(id).width / box.width));
+    show();
   });
   picture.addEventListener('pointerleave', () => {
-    cursor().setAttribute('d', '');
-    readout().textContent = '\u00a0';
+    pointed.delete(id);
+    show();
   });
 }
 
@@ -80,12 +92,13 @@ export function lineChart(spec, width) {
     picture.append(svg('g', { class: `series ${series.style}`, 'data-points': points.length }, svg('path', { d: path }),
       series.marker ? points.map(([x, y]) => marker(series.marker, x, y)) : null));
   }
-  picture.append(svg('path', { class: 'cursor', d: '' }));
   drawn.set(spec.id, { spec, scaleX, width });
+  const { line, text } = reading(spec.id);
+  picture.append(svg('path', { class: 'cursor', d: line }));
   follow(spec.id, picture);
   return el('figure', { id: spec.id },
     el('figcaption', {}, el('strong', {}, spec.title), legend(spec.series)),
-    picture, el('p', { class: 'readout', 'aria-hidden': 'true' }, '\u00a0'),
+    picture, el('p', { class: 'readout', 'aria-hidden': 'true' }, text),
     el('details', { id: `${spec.id}-table` }, el('summary', { id: `${spec.id}-summary` }, `${spec.title} as a table`),
       scroller(`${spec.id}-rows`, `${spec.title}, table`, spec.table)));
 }

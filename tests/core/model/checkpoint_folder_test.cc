@@ -222,7 +222,10 @@ TEST(CheckpointFolder, NeverDeletesWhatIsNoCheckpoint) {
     EXPECT_EQ(ReadFile(clone / other), "not ours");
     fs::remove_all(clone / name);
   }
+  // But for what was found out of the weights that go.
+  WriteFile(clone / "precision.json", "{}");
   EXPECT_TRUE(WriteCheckpoint(clone, Golden(), {}, {{"fintag.json", "{}"}}).ok());
+  EXPECT_FALSE(fs::exists(clone / "precision.json"));
   EXPECT_EQ(WriteCheckpoint(clone, Golden(), {}, {}).code(), absl::StatusCode::kFailedPrecondition) << "fintag.json";
 }
 

@@ -297,8 +297,14 @@ def test_new_numbers_disturb_nothing_else(server, look):
     expect(page.locator("#loss-chart-rows")).to_be_visible()
     # The pointer's readout is of the points as they are now; the last of them is the nearest to the right edge.
     chart.hover(position={"x": chart.bounding_box()["width"] - 5, "y": 100})
-    read = re.match(r"step ([\d,]+): training", page.locator("#loss-chart .readout").inner_text())
-    assert int(read[1].replace(",", "")) >= steps[-1]
+
+    def step_read():
+        return int(re.match(r"step ([\d,]+): training", page.locator("#loss-chart .readout").inner_text())[1].replace(",", ""))
+    before = step_read()
+    assert before >= steps[-1]
+    # It stays while the pointer rests, and follows the curve, in each of whose pictures it is.
+    wait_for(lambda: step_read() > before, 60, "a later step under the pointer")
+    assert chart.locator(".cursor").get_attribute("d")
     server.jobs.CancelJob(pb.CancelJobRequest(name=running))
     expect(page.locator("#job-title")).to_contain_text("cancelled")
 
