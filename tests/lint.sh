@@ -30,15 +30,18 @@ else
 fi
 [ -n "$files" ] || exit 0
 echo "clang-tidy: $(echo "$files" | wc -l) files"
-# clang cannot read g++'s precompiled headers: they are left out of a copy of the compile commands.
+# clang cannot read g++'s precompiled headers: a copy of the compile commands has the headers as they are.
 mkdir -p build/tidy
 python3 - build/release/compile_commands.json build/tidy/compile_commands.json <<'PYTHON'
-import json, re, sys
+import json, pathlib, re, shutil, sys
 commands = json.load(open(sys.argv[1]))
+folder = pathlib.Path(sys.argv[2]).resolve().parent
+
+def plain(found):
+    header = pathlib.Path(found[1])
+    return f"-include {shutil.copy(header, folder / (header.parent.stem + '.hxx'))}"
 for entry in commands:
-    entry["command"] = re.sub(r"-Winvalid-pch -include (\S+)", r"-include \1", entry["command"])
-    entry["command"] = re.sub(r"-include \S+cmake_pch\.hxx", "-include ATen/ATen.h "
-                              "-include torch/csrc/autograd/custom_function.h", entry["command"])
+    entry["command"] = re.sub(r"-Winvalid-pch -include (\S+cmake_pch\.hxx)", plain, entry["command"])
     entry["command"] = re.sub(r"^.*?/ccache ", "", entry["command"]).replace(" -fpch-preprocess", "").replace(" -Wno-restrict", "")
 json.dump(commands, open(sys.argv[2], "w"))
 PYTHON
