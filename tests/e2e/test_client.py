@@ -151,7 +151,9 @@ def test_the_library_installed_and_found(start_server, tmp_path):
     run("cmake", "--install", BIN.parent, "--component", "client", "--prefix", tmp_path / "prefix")
     assert not (tmp_path / "prefix/bin").exists()
     run("cmake", "-G", "Ninja", "-S", ROOT / "tests/client/package", "-B", tmp_path / "build",
-        f"-DCMAKE_PREFIX_PATH={tmp_path / 'prefix'}")
+        f"-DCMAKE_PREFIX_PATH={tmp_path / 'prefix'}",
+        *[f"-DCMAKE_EXE_LINKER_FLAGS=-fsanitize={sanitizers}" for sanitizers in re.findall(  # what the library wants
+            r"^FINTAG_SANITIZE:STRING=(.+)$", (BIN.parent / "CMakeCache.txt").read_text(encoding="utf-8"), re.M)])
     run("cmake", "--build", tmp_path / "build")
     server = start_server()
     server.import_model("base", BASE)
